@@ -1,0 +1,172 @@
+"""`Interpreter`: what gives primitives a meaning; and the thread's stack of those at work.
+
+A transformation enters an interpreter, runs the user's function on its tracers, reads the result off, and leaves:
+
+    with Trace("trace") as interpreter:
+        out = fun(*(interpreter.input(x) for x in args))
+
+Every interpreter gets a process-unique, increasing level when it is entered, so "newest" is well defined across threads,
+generators and coroutines, however they interleave. The stack serves what has no traced argument to go by, and messages.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
+
+import numpy as np
+
+from xformad.errors import ConcretizationError, EscapedTracerError
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.source import user_line
+from xformad.core.typing import Params, Shape, ShapeDtype, Value
+
+levels = itertools.count(1)
+
+
+class Interpreters(threading.local):
+    """The interpreters at work in this thread, oldest first."""
+
+    def __init__(self) -> None:
+        self.live: list[Interpreter] = []
+
+
+stack = Interpreters()
+
+
+class Interpreter(ABC):
+    """A meaning for primitives. Subclasses say in `process` what a primitive does to their tracers.
+
+    Args:
+        fun: the function under transformation, for messages.
+
+    Attributes:
+        name: what messages call the transformation: `"grad"`, `"vmap"`.
+        level: larger is newer; 0 before the interpreter is entered.
+        live: whether it is at work. The tracers of one that is not have escaped.
+    """
+
+    name: ClassVar[str] = "interpreter"
+
+    def __init__(self, fun: Callable[..., Any] | None = None) -> None:
+        self.level = 0
+        self.live = False
+        self.fun = fun
+
+    def __enter__(self) -> Self:
+        self.level = next(levels)
+        self.live = True
+        stack.live.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.live = False
+        live = stack.live
+        if live[-1] is self:
+            live.pop()
+        else:  # generators and coroutines may leave in another order than they entered
+            live.remove(self)
+
+    @abstractmethod
+    def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
+        """Give `primitive` its meaning. At least one of `args` is a tracer of this interpreter, none of a newer one."""
+
+    def escaped(self) -> NoReturn:
+        """Refuse to go on with a tracer of an interpreter that has ended."""
+        of = getattr(self.fun, "__name__", None)
+        raise EscapedTracerError(
+            f"a value traced by {self.name}{'' if of is None else f' of {of}'} was used at {user_line()}, after that call "
+            "had ended; return it from the function (has_aux=True hands values out), or store xformad.value_of(x)"
+        )
+
+    # What a tracer looks like from the program. Values are concrete, so the defaults ask the value.
+
+    def spec(self, tracer: Tracer) -> ShapeDtype:
+        """The shape and dtype that the program sees."""
+        return spec_of(tracer.value)
+
+    def plain(self, tracer: Tracer) -> Value:
+        """The concrete value under all tracers."""
+        value = tracer.value
+        return value.interpreter.plain(value) if type(value) is Tracer else value
+
+    def truth(self, tracer: Tracer) -> bool:
+        """`bool(tracer)`: where a program branches on a traced value."""
+        return bool(tracer.value)
+
+    def index(self, tracer: Tracer) -> int:
+        """`operator.index(tracer)`: where a program uses a traced value as a whole number."""
+        return operator.index(tracer.value)
+
+    def concretize(self, tracer: Tracer, how: str) -> Value:
+        """`float(x)`, `numpy.asarray(x)` and the like: what would leave the interpreter's sight."""
+        plain = how.replace("x", "xformad.stop_gradient(x)")
+        raise ConcretizationError(
+            f"{how} at {user_line()} would drop the derivative of a value traced by {self.name}; use NumPy's functions "
+            "on it and build arrays with xformad.numpy.array or numpy.stack; "
+            f"to drop the derivative on purpose, write {plain}"
+        )
+
+
+class Spec(NamedTuple):
+    """The shape and dtype of an array: all that is kept of one whose values nobody needs."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+SCALAR: Final = Spec((), np.dtype(np.float64))
+"""The spec of Python floats and of NumPy's default scalars, shared: one identity test recognises them."""
+
+
+def spec_of(value: Value) -> ShapeDtype:
+    """The shape and dtype of any value, traced or not.
+
+    >>> spec_of(2.0) is SCALAR, spec_of(np.ones((2, 3), np.float32))
+    (True, ((2, 3), dtype('float32')))
+    """
+    kind = type(value)
+    if kind is float or kind is np.float64:
+        return SCALAR
+    if kind is np.ndarray:
+        return value.shape, value.dtype
+    if kind is Tracer:
+        return value.interpreter.spec(value)
+    if hasattr(value, "dtype"):
+        return value.shape, value.dtype
+    array = np.asarray(value)
+    return array.shape, array.dtype
+
+
+def shape_of(value: Value) -> Shape:
+    """The shape of any value, traced or not.
+
+    >>> shape_of(2.0), shape_of(np.ones((2, 3)))
+    ((), (2, 3))
+    """
+    return spec_of(value)[0]
+
+
+def dtype_of(value: Value) -> np.dtype[Any]:
+    """The dtype of any value, traced or not; a Python number has the one that NumPy gives it.
+
+    >>> dtype_of(2.0), dtype_of(np.ones(2, np.float32))
+    (dtype('float64'), dtype('float32'))
+    """
+    return spec_of(value)[1]

@@ -1,0 +1,475 @@
+"""`Primitive` and `Tracer`: the two halves of the mechanism that everything stands on.
+
+A program is a sequence of primitive operations. A `Primitive` has no fixed meaning: `primitive.bind(*args, **params)`
+hands the call to the *newest* interpreter among those that its arguments' tracers belong to, and that interpreter gives
+it a meaning. A `Tracer` is the handle that carries a value through a program on behalf of one interpreter.
+
+An interpreter unwraps its own tracers and binds what it needs on the values inside, so that it works one level below
+itself. Nesting transformations therefore needs no code of its own:
+
+    grad(lambda x: x * grad(lambda y: x * y)(1.0))(2.0)
+
+Here `x` belongs to the outer grad's interpreter and `y` to the inner one's, which is newer. `x * y` goes to the inner
+one; it takes `x`, which is not its own, for a constant; and the multiplication that it binds goes to the outer one.
+Where no argument is traced, NumPy runs and nothing is recorded: the hot path reads no global state, so an exception
+can leave nothing dirty and threads cannot see each other's transformations.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy import dtype, ndarray
+
+from xformad.errors import ConcretizationError, UnsupportedError
+from xformad.core.typing import Implementation, Params, Shape, Value
+
+if TYPE_CHECKING:
+    from xformad.core.interpreter import Interpreter
+
+
+class Primitive:
+    """An operation that interpreters give meanings to. Compared and hashed by identity.
+
+    Args:
+        name: what it is called in graphs and in messages.
+        implementation: computes it on plain values, arrays in positional arguments.
+        multiple: whether its result is a tuple of arrays (`eigh`) and not one array.
+
+    >>> double = Primitive("double", lambda x: 2 * x)
+    >>> double.bind(3.0)
+    6.0
+    """
+
+    def __init__(self, name: str, implementation: Implementation, *, multiple: bool = False) -> None:
+        self.name = name
+        self.implementation = implementation
+        self.multiple = multiple
+
+    def bind(self, *args: Value, **params: Any) -> Value:
+        """Apply the primitive: under the newest interpreter among the arguments', else on NumPy."""
+        newest = None
+        for arg in args:
+            if type(arg) is Tracer:
+                interpreter = arg.interpreter
+                if newest is None or (interpreter is not newest and interpreter.level > newest.level):
+                    newest = interpreter
+        if newest is None:
+            return self.implementation(*args, **params)
+        return newest.process(self, args, params)
+
+    __call__ = bind
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+
+@final
+class Tracer:
+    """A handle for a value in a program under transformation. It behaves as the NumPy value it stands for.
+
+    Attributes:
+        interpreter: the interpreter that it belongs to.
+        value: what it stands for, one level below; always a concrete value in the end, never a mere shape.
+        extra: what the interpreter knows about it: a node of the graph, a tangent, a batch axis, a series.
+    """
+
+    __slots__ = ("extra", "interpreter", "value")
+    __array_priority__ = 1000.0  # before numpy.matrix and other subclasses
+
+    def __init__(self, interpreter: Interpreter, value: Value, extra: Any) -> None:
+        self.interpreter = interpreter
+        self.value = value
+        self.extra = extra
+
+    # What it stands for, seen from the program.
+
+    @property
+    def shape(self) -> Shape:
+        return self.interpreter.spec(self)[0]
+
+    @property
+    def dtype(self) -> dtype[Any]:
+        return self.interpreter.spec(self)[1]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        total = 1
+        for length in self.shape:
+            total *= length
+        return total
+
+    def __getattr__(self, name: str) -> Any:
+        """The other attributes and the methods of ndarray, by the tables in `xformad.numpy`."""
+        attribute = ATTRIBUTES.get(name)
+        if attribute is not None:
+            return attribute(self)
+        method = METHODS.get(name)
+        if method is None:
+            raise AttributeError(f"a traced array has no attribute '{name}'")
+        return lambda *args, **kwargs: method(self, *args, **kwargs)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *ATTRIBUTES, *METHODS})
+
+    # NumPy's dispatch protocols: NEP 13 for ufuncs, NEP 18 for functions.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Value, **kwargs: Any) -> Value:
+        if method == "__call__" and not kwargs:
+            primitive = UFUNCS.get(ufunc)
+            if primitive is not None:
+                if len(inputs) == 1:
+                    return self.interpreter.process(primitive, inputs, NO_PARAMS)
+                for operand in inputs:
+                    if type(operand) not in OPERANDS:
+                        inputs = tuple(as_operand(each, ufunc.__name__) for each in inputs)
+                        break
+                return primitive.bind(*inputs)
+        handler = UFUNC_METHODS.get(method)
+        if handler is None:
+            raise UnsupportedError(f"numpy.{ufunc.__name__}.{method} is not supported on traced arrays")
+        return handler(ufunc, *inputs, **kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Value], types: Any, args: tuple[Value, ...], kwargs: dict[str, Any]
+    ) -> Value:
+        face = FUNCTIONS.get(function)
+        if face is None:
+            raise UnsupportedError(unsupported(function))
+        return face(*args, **kwargs)
+
+    def __array__(self, dtype: object = None, copy: object = None) -> ndarray[Any, Any]:
+        return self.interpreter.concretize(self, "numpy.asarray(x)")  # type: ignore[no-any-return]
+
+    # Arithmetic.
+
+    def __add__(self, other: Value) -> Value:
+        if type(other) is Tracer:
+            return add.bind(self, other)
+        if type(other) in OPERANDS:
+            return self.interpreter.process(add, (self, other), NO_PARAMS)
+        return binary(add, self, other)
+
+    def __radd__(self, other: Value) -> Value:
+        if type(other) in OPERANDS:
+            return self.interpreter.process(add, (other, self), NO_PARAMS)
+        return binary(add, other, self)
+
+    def __sub__(self, other: Value) -> Value:
+        if type(other) is Tracer:
+            return subtract.bind(self, other)
+        if type(other) in OPERANDS:
+            return self.interpreter.process(subtract, (self, other), NO_PARAMS)
+        return binary(subtract, self, other)
+
+    def __rsub__(self, other: Value) -> Value:
+        if type(other) in OPERANDS:
+            return self.interpreter.process(subtract, (other, self), NO_PARAMS)
+        return binary(subtract, other, self)
+
+    def __mul__(self, other: Value) -> Value:
+        if type(other) is Tracer:
+            return multiply.bind(self, other)
+        if type(other) in OPERANDS:
+            return self.interpreter.process(multiply, (self, other), NO_PARAMS)
+        return binary(multiply, self, other)
+
+    def __rmul__(self, other: Value) -> Value:
+        if type(other) in OPERANDS:
+            return self.interpreter.process(multiply, (other, self), NO_PARAMS)
+        return binary(multiply, other, self)
+
+    def __truediv__(self, other: Value) -> Value:
+        if type(other) is Tracer:
+            return divide.bind(self, other)
+        if type(other) in OPERANDS:
+            return self.interpreter.process(divide, (self, other), NO_PARAMS)
+        return binary(divide, self, other)
+
+    def __rtruediv__(self, other: Value) -> Value:
+        if type(other) in OPERANDS:
+            return self.interpreter.process(divide, (other, self), NO_PARAMS)
+        return binary(divide, other, self)
+
+    def __pow__(self, other: Value) -> Value:
+        if type(other) is Tracer:
+            return power.bind(self, other)
+        if type(other) in OPERANDS:
+            return self.interpreter.process(power, (self, other), NO_PARAMS)
+        return binary(power, self, other)
+
+    def __rpow__(self, other: Value) -> Value:
+        if type(other) in OPERANDS:
+            return self.interpreter.process(power, (other, self), NO_PARAMS)
+        return binary(power, other, self)
+
+    def __floordiv__(self, other: Value) -> Value:
+        return binary(floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Value) -> Value:
+        return binary(floor_divide, other, self)
+
+    def __mod__(self, other: Value) -> Value:
+        return binary(remainder, self, other)
+
+    def __rmod__(self, other: Value) -> Value:
+        return binary(remainder, other, self)
+
+    def __divmod__(self, other: Value) -> tuple[Value, Value]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Value) -> tuple[Value, Value]:
+        return other // self, other % self
+
+    def __matmul__(self, other: Value) -> Value:
+        return binary(matmul, self, other)
+
+    def __rmatmul__(self, other: Value) -> Value:
+        return binary(matmul, other, self)
+
+    def __neg__(self) -> Value:
+        return self.interpreter.process(negative, (self,), NO_PARAMS)
+
+    def __pos__(self) -> Value:
+        return self.interpreter.process(positive, (self,), NO_PARAMS)
+
+    def __abs__(self) -> Value:
+        return self.interpreter.process(absolute, (self,), NO_PARAMS)
+
+    def __invert__(self) -> Value:
+        return self.interpreter.process(invert, (self,), NO_PARAMS)
+
+    def __and__(self, other: Value) -> Value:
+        return binary(bitwise_and, self, other)
+
+    def __rand__(self, other: Value) -> Value:
+        return binary(bitwise_and, other, self)
+
+    def __or__(self, other: Value) -> Value:
+        return binary(bitwise_or, self, other)
+
+    def __ror__(self, other: Value) -> Value:
+        return binary(bitwise_or, other, self)
+
+    def __xor__(self, other: Value) -> Value:
+        return binary(bitwise_xor, self, other)
+
+    def __rxor__(self, other: Value) -> Value:
+        return binary(bitwise_xor, other, self)
+
+    # Comparison.
+
+    def __eq__(self, other: Value) -> Value:
+        return binary(equal, self, other)
+
+    def __ne__(self, other: Value) -> Value:
+        return binary(not_equal, self, other)
+
+    def __lt__(self, other: Value) -> Value:
+        return binary(less, self, other)
+
+    def __le__(self, other: Value) -> Value:
+        return binary(less_equal, self, other)
+
+    def __gt__(self, other: Value) -> Value:
+        return binary(greater, self, other)
+
+    def __ge__(self, other: Value) -> Value:
+        return binary(greater_equal, self, other)
+
+    def __hash__(self) -> int:
+        if self.shape != ():
+            raise TypeError("unhashable type: a traced array")
+        return hash(self.interpreter.plain(self))
+
+    # The container protocol.
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape:
+            raise TypeError("len() of unsized object: a traced 0-d array")
+        return shape[0]
+
+    def __getitem__(self, index: Any) -> Value:
+        if type(index) is int:
+            return getitem.bind(self, index=index)
+        return METHODS["__getitem__"](self, index)
+
+    def __setitem__(self, index: Any, value: Value) -> None:
+        raise UnsupportedError(
+            "assignment into a traced array is not supported; build the result with xformad.numpy.array, "
+            "numpy.stack, numpy.concatenate or numpy.where"
+        )
+
+    def __iter__(self) -> Iterator[Value]:
+        if not self.shape:
+            raise TypeError("iteration over a traced 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, item: Value) -> bool:
+        return bool((self == item).any())
+
+    # Becoming a plain Python value: what the interpreter allows.
+
+    def __bool__(self) -> bool:
+        return self.interpreter.truth(self)
+
+    def __index__(self) -> int:
+        return self.interpreter.index(self)
+
+    def __int__(self) -> int:
+        return int(self.interpreter.concretize(self, "int(x)"))
+
+    def __float__(self) -> float:
+        return float(self.interpreter.concretize(self, "float(x)"))
+
+    def __complex__(self) -> complex:
+        return complex(self.interpreter.concretize(self, "complex(x)"))
+
+    def __floor__(self) -> int:
+        return as_integer(floor.bind(self))
+
+    def __ceil__(self) -> int:
+        return as_integer(ceil.bind(self))
+
+    def __trunc__(self) -> int:
+        return as_integer(trunc.bind(self))
+
+    def __round__(self, digits: int | None = None) -> Value:
+        return as_integer(rint.bind(self)) if digits is None else METHODS["round"](self, digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.interpreter.plain(self), spec)
+
+    def __str__(self) -> str:
+        return str(self.interpreter.plain(self))
+
+    def __repr__(self) -> str:
+        return f"Tracer({self.interpreter.plain(self)!r}, {self.interpreter.name})"
+
+    def __copy__(self) -> Value:
+        return self.interpreter.process(positive, (self,), NO_PARAMS)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        return self.interpreter.process(positive, (self,), NO_PARAMS)
+
+    def __reduce__(self) -> Any:
+        raise ConcretizationError("a traced value cannot be pickled; pickle xformad.value_of(x)")
+
+
+def binary(primitive: Primitive, x: Value, y: Value) -> Value:
+    """Bind a binary operator, or answer NotImplemented where an operand is nothing that NumPy computes with."""
+    if type(x) not in OPERANDS:
+        x = as_operand(x, primitive.name)
+    if type(y) not in OPERANDS:
+        y = as_operand(y, primitive.name)
+    if x is NotImplemented or y is NotImplemented:
+        return NotImplemented
+    return primitive.bind(x, y)
+
+
+def as_operand(x: Value, name: str) -> Value:
+    """`x` as something that a primitive takes: lists become arrays, foreign arrays pass, NotImplemented else."""
+    if type(x) in OPERANDS:
+        return x
+    if isinstance(x, list | tuple):
+        return METHODS["asarray"](x)
+    if isinstance(x, np.ma.MaskedArray | np.matrix):
+        raise UnsupportedError(f"{name}: {type(x).__name__} is not supported with traced arrays; pass numpy.asarray(x)")
+    if isinstance(x, ndarray | np.generic | int | float | complex) or hasattr(type(x), "__array_function__"):
+        return x
+    return NotImplemented
+
+
+def as_integer(x: Value) -> int:
+    """A whole number as a Python int. No derivative is lost: that of rounding is zero."""
+    return x.interpreter.index(x) if type(x) is Tracer else int(x)
+
+
+def unsupported(function: Callable[..., Value]) -> str:
+    """What to say of a NumPy function that has no implementation for traced arrays."""
+    name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
+    return (
+        f"{name} is not supported on traced arrays; compose it of functions that are (docs/coverage.md lists them), "
+        "or make it a primitive with xformad.extend.primitive and defvjp"
+    )
+
+
+NO_PARAMS: Params = {}
+
+OPERANDS: set[type] = {
+    *(Tracer, float, int, bool, complex, ndarray, np.bool_),
+    *(np.float16, np.float32, np.float64, np.longdouble, np.complex64, np.complex128, np.clongdouble),
+    *(np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64),
+}
+"""The types that primitives take as they are: one look-up settles the usual case."""
+
+UFUNCS: dict[Any, Primitive] = {}
+"""The primitive of each NumPy ufunc. Filled where the operations are defined."""
+
+UFUNC_METHODS: dict[str, Callable[..., Value]] = {}
+"""The same for the ufuncs' methods and for calls with keywords: `reduce`, `outer`, `__call__` with `dtype=`."""
+
+FUNCTIONS: dict[Callable[..., Value], Callable[..., Value]] = {}
+"""What NumPy's functions do on traced arrays. Filled by `xformad.numpy`."""
+
+METHODS: dict[str, Callable[..., Value]] = {}
+"""The methods of ndarray on traced arrays, as functions of the tracer and their arguments."""
+
+ATTRIBUTES: dict[str, Callable[[Tracer], Value]] = {}
+"""The attributes of ndarray on traced arrays, as functions of the tracer."""
+
+
+def guarded(fast: Callable[[Value, Value], Value], ufunc: Callable[[Value, Value], Value]) -> Implementation:
+    """A Python operator where it computes what NumPy does, NumPy's ufunc where Python raises.
+
+    On plain scalars an operator costs 60 ns and a ufunc 400 ns, but Python's floats raise on `1.0 / 0.0` and on
+    overflow, and leave the reals in `(-1.0) ** 0.5`.
+    """
+
+    def apply(x: Value, y: Value) -> Value:
+        try:
+            result = fast(x, y)
+        except ArithmeticError:
+            return ufunc(x, y)
+        if type(result) is complex and type(x) is not complex and type(y) is not complex:
+            return ufunc(x, y)
+        return result
+
+    return apply
+
+
+# The operators, and what else the interpreters themselves bind. Their rules are in `xformad.operations`.
+add = Primitive("add", operator.add)
+subtract = Primitive("subtract", operator.sub)
+multiply = Primitive("multiply", operator.mul)
+divide = Primitive("divide", guarded(operator.truediv, np.divide))
+power = Primitive("power", guarded(operator.pow, np.power))
+floor_divide = Primitive("floor_divide", guarded(operator.floordiv, np.floor_divide))
+remainder = Primitive("remainder", guarded(operator.mod, np.remainder))
+matmul = Primitive("matmul", operator.matmul)
+negative = Primitive("negative", operator.neg)
+positive = Primitive("positive", operator.pos)
+absolute = Primitive("absolute", operator.abs)
+invert = Primitive("invert", operator.invert)
+bitwise_and = Primitive("bitwise_and", operator.and_)
+bitwise_or = Primitive("bitwise_or", operator.or_)
+bitwise_xor = Primitive("bitwise_xor", operator.xor)
+equal = Primitive("equal", operator.eq)
+not_equal = Primitive("not_equal", operator.ne)
+less = Primitive("less", operator.lt)
+less_equal = Primitive("less_equal", operator.le)
+greater = Primitive("greater", operator.gt)
+greater_equal = Primitive("greater_equal", operator.ge)
+floor = Primitive("floor", np.floor)
+ceil = Primitive("ceil", np.ceil)
+trunc = Primitive("trunc", np.trunc)
+rint = Primitive("rint", np.rint)
+getitem = Primitive("getitem", lambda x, index: x[index])

@@ -1,0 +1,57 @@
+"""The errors that xformad raises. Each docstring is the manual page of its error.
+
+All derive from `XformadError` and, where a builtin error describes the case, from that one too, so that
+`except TypeError` keeps working.
+"""
+
+from __future__ import annotations
+
+
+class XformadError(Exception):
+    """The base of the errors raised by xformad."""
+
+
+class EscapedTracerError(XformadError, RuntimeError):
+    """A traced value was used after the transformation that made it had ended.
+
+    A traced value lives as long as the call of the transformed function. One that was appended to a list, stored in
+    an attribute or in a global stands for nothing afterwards. Return it from the function instead (`has_aux=True`
+    hands values out beside the result), or store `xformad.value_of(x)`.
+    """
+
+
+class ConcretizationError(XformadError, TypeError):
+    """A traced value was to become a plain Python number or a plain NumPy array, which would drop its derivative.
+
+    `float(x)`, `int(x)`, `x.item()`, `math.sin(x)`, `numpy.asarray(x)`, `numpy.array([x, y])` and `out[i] = x` on a
+    plain ndarray do that. Use NumPy's function on `x`, build arrays with `xformad.numpy.array` or `numpy.stack`,
+    or say that the derivative is to be dropped: `float(xformad.stop_gradient(x))`.
+    """
+
+
+class MissingRuleError(XformadError, NotImplementedError):
+    """An interpreter met a primitive that its rule table does not have. The message says how to add the rule."""
+
+
+class UnsupportedError(XformadError, TypeError):
+    """A NumPy function, or a form of it, that xformad does not differentiate. The message says what to write instead."""
+
+
+class DifferentiationError(XformadError, TypeError):
+    """What was to be differentiated has no derivative: an integer array, text, or an output that is no real scalar."""
+
+
+class RuleError(XformadError, ValueError):
+    """A rule returned a cotangent whose shape or dtype is not that of the argument it belongs to."""
+
+
+class TreeError(XformadError, ValueError):
+    """Two pytrees that must have the same structure differ. The message gives the path to the first difference."""
+
+
+class ArgumentError(XformadError, TypeError):
+    """`argnums` names no argument of the call."""
+
+
+class IndependentOutputWarning(UserWarning):
+    """The output does not depend on the arguments differentiated with respect to: all derivatives are zero."""

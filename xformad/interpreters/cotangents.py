@@ -1,0 +1,198 @@
+"""Cotangents that are not yet plain arrays: how the backward pass adds up what a node's children send.
+
+Most cotangents are arrays of the node's shape. Three kinds carry more, so that no work is done twice and no zero is
+taken for a number:
+
+- `Masked`: outside its mask it is a *structural* zero: the branch that `where` did not take. It stays zero whatever the
+  local derivatives are, so that 0 * inf makes no NaN there.
+- `Scattered`: what `x[i]` sends. A thousand indexings of one array fill one buffer, not a thousand dense arrays.
+- `Parts`: what the components of a tuple-valued primitive (`eigh`) send to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+
+from xformad.core.graph import Node
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.typing import Shape, Value
+
+
+@final
+class Masked:
+    """A cotangent that is structurally zero outside of a mask.
+
+    Attributes:
+        g: the cotangent, numerically zero outside of the mask.
+        mask: a boolean array of its shape.
+    """
+
+    __slots__ = ("g", "mask")
+
+    def __init__(self, g: Value, mask: Value) -> None:
+        self.g = g
+        self.mask = mask
+
+
+@final
+class Scattered:
+    """A sum of pieces, each added into a zero array at an index.
+
+    Args:
+        piece: a cotangent.
+        index: where it goes: the static part of the index, see `getitem`.
+        arrays: the arrays of the index.
+        structural: whether the rest is structurally zero, as for boolean masks.
+    """
+
+    __slots__ = ("indices", "pieces", "size", "structural")
+
+    def __init__(self, piece: Value, index: Any, arrays: tuple[Value, ...] = (), *, structural: bool = False) -> None:
+        self.pieces = [piece]
+        self.indices = [(index, arrays)]
+        self.size = 0
+        self.structural = structural
+
+    def include(self, pieces: list[Value], indices: list[tuple[Any, tuple[Value, ...]]], node: Node) -> None:
+        """Add pieces. They are summed into one array when they have become larger than the node, so memory is bounded."""
+        self.pieces += pieces
+        self.indices += indices
+        self.size += sum([getattr(piece, "size", 1) for piece in pieces])
+        if self.size > 4 * np.prod(node.shape) + 4096:
+            self.pieces = [self.dense(node)]
+            self.indices = [(..., ())]
+            self.size = 0
+
+    def dense(self, node: Node) -> Value:
+        """The sum, as one array of the node's shape."""
+        arrays = [array for _, arrays in self.indices for array in arrays]
+        indices = tuple((index, len(arrays)) for index, arrays in self.indices)
+        return scatter_add.bind(*self.pieces, *arrays, indices=indices, shape=node.shape, dtype=node.dtype)
+
+    def settle(self, node: Node) -> Value:
+        """The sum, as an array or, where the rest is structurally zero, a `Masked` one."""
+        g = self.dense(node)
+        if not self.structural:
+            return g
+        mask = np.zeros(node.shape, bool)
+        for index, arrays in self.indices:
+            mask[assemble(index, arrays)] = True
+        return Masked(g, mask)
+
+
+@final
+class Parts:
+    """The cotangents of some of the components of a tuple-valued primitive."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: dict[int, Value]) -> None:
+        self.parts = parts
+
+    def settle(self, node: Node) -> tuple[Value, ...]:
+        """A cotangent for every component, zeros for those that received none."""
+        return tuple(
+            self.parts[i] if i in self.parts else np.zeros(shape_of(part), dtype_of(part))
+            for i, part in enumerate(node.value)
+        )
+
+
+SPECIAL = frozenset((Masked, Scattered, Parts))
+
+
+def accumulate(old: Value, new: Value, node: Node) -> Value:
+    """The sum of two cotangents of a node, of any kinds."""
+    if type(old) not in SPECIAL and type(new) not in SPECIAL:
+        return old + new
+    if type(old) is Scattered:
+        if type(new) is Scattered:
+            old.structural = old.structural and new.structural
+            old.include(new.pieces, new.indices, node)
+        else:
+            old.structural = False
+            old.include([new.g if type(new) is Masked else new], [(..., ())], node)
+        return old
+    if type(new) is Scattered:
+        return accumulate(new, old, node)
+    if type(old) is Parts:
+        for i, part in new.parts.items():
+            old.parts[i] = old.parts[i] + part if i in old.parts else part
+        return old
+    if type(old) is Masked and type(new) is Masked:
+        return Masked(old.g + new.g, np.logical_or(old.mask, new.mask))
+    return unmasked(old) + unmasked(new)
+
+
+def unmasked(g: Value) -> Value:
+    """A cotangent as an array, its structural zeros as numbers."""
+    return g.g if type(g) is Masked else g
+
+
+def unbroadcast(g: Value, shape: Shape) -> Value:
+    """Sum a cotangent over the axes along which an argument of this shape was broadcast.
+
+    >>> unbroadcast(np.ones((2, 3)), (1, 3)).tolist()
+    [[2.0, 2.0, 2.0]]
+    """
+    found = shape_of(g)
+    if found == shape:
+        return g
+    extra = len(found) - len(shape)
+    if extra < 0 or any(n != 1 and n != found[extra + i] for i, n in enumerate(shape)):
+        return np.broadcast_to(g, shape)
+    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 and found[extra + i] != 1))
+    return np.reshape(np.add.reduce(g, axis=axes), shape)
+
+
+def cast(g: Value, dtype: np.dtype[Any]) -> Value:
+    """A cotangent in the dtype of its argument: a real argument gets the real part."""
+    found = dtype_of(g)
+    if found == dtype:
+        return g
+    if found.kind == "c" and dtype.kind != "c":
+        g = g.real
+    return g.astype(dtype) if isinstance(g, np.ndarray | np.generic | Tracer) else dtype.type(g)
+
+
+def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
+    """The index that NumPy takes, from its static part and its arrays, which stand where it has `ARRAY`.
+
+    >>> assemble((slice(2), ARRAY), ([0, 1],))
+    (slice(None, 2, None), [0, 1])
+    """
+    if not arrays:
+        return index
+    rest = iter(arrays)
+    if type(index) is tuple:
+        return tuple([next(rest) if part is ARRAY else part for part in index])
+    return arrays[0]
+
+
+@final
+class Placeholder:
+    """Stands in the static part of an index for an array."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+ARRAY = Placeholder()
+
+
+def scatter(*args: Value, indices: tuple[tuple[Any, int], ...], shape: Shape, dtype: np.dtype[Any]) -> Value:
+    """The implementation of `scatter_add`: a zero array with every piece added at its index."""
+    out = np.zeros(shape, dtype)
+    arrays = iter(args[len(indices) :])
+    for piece, (index, count) in zip(args, indices, strict=False):
+        if count:
+            np.add.at(out, assemble(index, tuple(next(arrays) for _ in range(count))), piece)
+        else:
+            out[index] += piece
+    return out
+
+
+scatter_add = Primitive("scatter_add", scatter)
+"""The transpose of indexing: the pieces first, then the arrays of their indices. Its rules are in `operations`."""

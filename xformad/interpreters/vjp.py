@@ -1,0 +1,310 @@
+"""Reverse mode: the interpreter that records a tape, its rules, and the backward pass over it.
+
+The forward run is traced: each operation on a traced value leaves a `Node` with its value, primitive, arguments and
+parents. The backward pass is message passing: a node receives cotangents from its children, adds them up, and sends
+`vjp(g, ans, *args, **params)` to each parent; nodes are served in the reverse order of recording, so all children have
+spoken before a node does. Rules are written with NumPy operations on the values one level below, so that an outer
+transformation sees them and may differentiate them again.
+
+    >>> import numpy as np
+    >>> with Vjp() as tape:
+    ...     x = tape.input(3.0)
+    ...     y = np.sin(x) * x
+    >>> backward_pass([(y.extra, 1.0)], [x.extra])
+    [-2.8288574...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any, ClassVar, Final, final
+
+import numpy as np
+from numpy import float64, ndarray
+
+from xformad.core.graph import Node
+from xformad.core.interpreter import SCALAR, Interpreter, Spec, dtype_of, shape_of, spec_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.errors import RuleError
+from xformad.interpreters.cotangents import (
+    SPECIAL,
+    Masked,
+    Parts,
+    Scattered,
+    accumulate,
+    cast,
+    unbroadcast,
+    unmasked,
+)
+from xformad.interpreters.snapshots import Snapshots
+from xformad.interpreters.vjp_rules import (
+    BROADCAST,
+    ELEMENTWISE,
+    MOVES,
+    STRICT,
+    TRUST,
+    Plan,
+    VjpEntry,
+    entries,
+    vjp_rules,
+)
+
+PLAIN_FLOATS: Final = frozenset((float, float64))
+
+
+@final
+class Vjp(Interpreter):
+    """Runs a program one level below and records the tape of it.
+
+    Args:
+        fun: the function under transformation, for messages.
+    """
+
+    name: ClassVar[str] = "grad"
+
+    def __init__(self, fun: Callable[..., Any] | None = None) -> None:
+        super().__init__(fun)
+        self.count = 0
+        self.snapshots = Snapshots()
+
+    def input(self, value: Value) -> Tracer:
+        """A tracer for an argument. It holds a copy, so that the caller's array may change afterwards."""
+        if type(value) is ndarray:
+            value = value.copy()
+        self.count += 1
+        return Tracer(self, value, Node(self.count, value, None, (), {}, (), spec_of(value), None))
+
+    def spec(self, tracer: Tracer) -> ShapeDtype:
+        node: Node = tracer.extra
+        return node.spec
+
+    def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
+        if not self.live:
+            self.escaped()
+        entry = entries.get(primitive)
+        if entry is None:
+            raise vjp_rules.missing(primitive)
+        if entry.joint is not None:
+            return self.joint(primitive, entry, args, params)
+        values: Sequence[Value]
+        parents: Sequence[Node]
+        if len(args) == 1:
+            x = args[0]
+            parents = (x.extra,)
+            x = x.value
+            values = (x,)
+            plan = entry.quick[0] or entry.plan(primitive, 1, 1)
+            if type(x) is Tracer:
+                value = x.interpreter.process(primitive, values, params)
+            else:
+                value = primitive.implementation(x, **params) if params else primitive.implementation(x)
+        elif len(args) == 2:
+            x, y = args
+            if type(x) is not Tracer or x.interpreter is not self:
+                parents = (y.extra,)
+                y = y.value
+                plan = entry.quick[2] or entry.plan(primitive, 2, 2)
+            elif type(y) is not Tracer or y.interpreter is not self:
+                parents = (x.extra,)
+                x = x.value
+                plan = entry.quick[1] or entry.plan(primitive, 1, 2)
+            else:
+                parents = (x.extra, y.extra)
+                x = x.value
+                y = y.value
+                plan = entry.quick[3] or entry.plan(primitive, 3, 2)
+            values = (x, y)
+            if params or type(x) is Tracer or type(y) is Tracer:
+                value = primitive.bind(x, y, **params)
+            else:
+                value = primitive.implementation(x, y)
+        else:
+            values, parents, traced = self.unwrap(args)
+            plan = entry.plans.get((traced, len(values))) or entry.plan(primitive, traced, len(values))
+            value = primitive.bind(*values, **params)
+        if plan.select is not None:
+            if not plan.rules:
+                return value
+            parents = [parents[k] for k in plan.select]
+        self.count = number = self.count + 1
+        if primitive.multiple:
+            values = plan.keep(values, self.snapshots)
+            return self.components(value, Node(number, value, primitive, values, params, parents, SCALAR, plan))
+        spec = spec_of(value)
+        kept = value
+        if spec is not SCALAR:
+            if plan.lossy:
+                values = plan.keep(values, self.snapshots)
+            if not plan.keep_value:
+                kept = None
+        elif plan.lossy and entry.mask != ELEMENTWISE:
+            values = plan.keep(values, self.snapshots)
+        return Tracer(self, value, Node(number, kept, primitive, values, params, parents, spec, plan))
+
+    def unwrap(self, args: tuple[Value, ...]) -> tuple[list[Value], list[Node], int]:
+        """The values of the arguments, the nodes of the traced ones, and their bit mask."""
+        values = []
+        parents = []
+        traced = 0
+        for i, arg in enumerate(args):
+            if type(arg) is Tracer and arg.interpreter is self:
+                parents.append(arg.extra)
+                traced |= 1 << i
+                arg = arg.value
+            values.append(arg)
+        return values, parents, traced
+
+    def joint(self, primitive: Primitive, entry: VjpEntry, args: tuple[Value, ...], params: Params) -> Value:
+        """A primitive whose rule computes the result together with a pullback, which the node keeps for its arguments."""
+        assert entry.joint is not None
+        values, parents, traced = self.unwrap(args)
+        plan = entry.plans.get((traced, len(values))) or entry.plan(primitive, traced, len(values))
+        value, pullback = entry.joint(*values, **params)
+        self.count += 1
+        if primitive.multiple:
+            node = Node(self.count, value, primitive, (pullback,), params, parents, SCALAR, plan)
+            return self.components(value, node)
+        node = Node(self.count, None, primitive, (pullback,), params, parents, spec_of(value), plan)
+        return Tracer(self, value, node)
+
+    def components(self, value: tuple[Value, ...], whole: Node) -> tuple[Value, ...]:
+        """The components of a tuple, traced where they are differentiable."""
+        parts = []
+        for i, part in enumerate(value):
+            spec = spec_of(part)
+            if spec[1].kind in "fc":
+                self.count += 1
+                node = Node(self.count, None, component, (None,), {"index": i}, (whole,), spec, COMPONENT)
+                part = Tracer(self, part, node)
+            parts.append(part)
+        return tuple(parts)
+
+
+component: Final = Primitive("component", lambda whole, index: whole[index])
+COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index: unmasked(g)})}, check=TRUST), 1, 1)
+
+
+def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[Value]:
+    """Send cotangents from the outputs back to the inputs.
+
+    Args:
+        seeds: output nodes with their cotangents. The list is emptied, so that the tape can be freed on the way.
+        inputs: the nodes whose cotangents are wanted.
+
+    Returns:
+        The cotangent of each input, None where nothing arrived.
+    """
+    cotangents: dict[Node, Value] = {}
+    heap: list[tuple[int, Node]] = []
+    for node, g in seeds:
+        if node in cotangents:
+            cotangents[node] = accumulate(cotangents[node], g, node)
+        else:
+            cotangents[node] = g
+            if node.parents:
+                heappush(heap, (-node.number, node))
+    seeds.clear()
+    while heap:
+        node = heappop(heap)[1]
+        g = cotangents.pop(node)
+        plan = node.plan
+        params = node.params
+        check = plan.check
+        args = node.args
+        messages = messages_of(node, g) if type(g) in SPECIAL or plan.entry.joint is not None else None
+        for i, parent in enumerate(node.parents):
+            if messages is not None:
+                message = messages[i]
+            elif params or len(args) > 2:
+                message = plan.rules[i](g, node.value, *args, **params)
+            elif len(args) == 2:
+                message = plan.rules[i](g, node.value, args[0], args[1])
+            else:
+                message = plan.rules[i](g, node.value, args[0])
+            if check == BROADCAST:
+                if parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
+                    message = fitted(message, parent)
+            elif check == STRICT:
+                if message is None and messages is not None:
+                    continue
+                message = strict(message, parent, node, i)
+            if parent in cotangents:
+                cotangents[parent] = accumulate(cotangents[parent], message, parent)
+            else:
+                cotangents[parent] = message
+                if parent.parents:
+                    heappush(heap, (-parent.number, parent))
+    return [settled(cotangents[node], node) if node in cotangents else None for node in inputs]
+
+
+def settled(g: Value, node: Node) -> Value:
+    """A cotangent as an array."""
+    return unmasked(g.settle(node)) if type(g) is Scattered else unmasked(g)
+
+
+def fitted(g: Value, node: Node) -> Value:
+    """A cotangent with broadcasting and promotion undone."""
+    if type(g) in SPECIAL:
+        return g
+    if spec_of(g) == node.spec:
+        return g
+    shape, dtype = node.spec
+    return cast(unbroadcast(g, shape), dtype)
+
+
+def messages_of(node: Node, g: Value) -> Sequence[Value]:
+    """What a node sends to its parents, where its cotangent is not a plain array or its rule is a joint one."""
+    if type(g) in SPECIAL and type(g) is not Masked:
+        g = g.settle(node)
+    if node.plan.entry.joint is not None:
+        messages = node.args[0](unmasked(g))
+        return [messages[i] for i in node.argnums]
+    if type(g) is Masked:
+        return masked_messages(node, g.g, g.mask)
+    return [rule(g, node.value, *node.args, **node.params) for rule in node.plan.rules]
+
+
+def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
+    """What a node sends whose cotangent is structurally zero in places: structural zeros there, if its kind allows."""
+    plan = node.plan
+    with np.errstate(all="ignore"):
+        messages = [rule(g, node.value, *node.args, **node.params) for rule in plan.rules]
+        if plan.entry.mask == ELEMENTWISE:
+            if plan.keep_value or len(plan.dropped) < len(node.args):
+                zero = dtype_of(g).type(0)
+                messages = [np.where(mask, unmasked(message), zero) for message in messages]
+            return [
+                Masked(fitted(unmasked(message), parent), mask_for(mask, parent))
+                for message, parent in zip(messages, node.parents, strict=True)
+            ]
+        if plan.entry.mask == MOVES:
+            ones = np.asarray(mask, node.dtype)
+            masks = [rule(ones, node.value, *node.args, **node.params) for rule in plan.rules]
+            return [
+                Masked(settled(message, parent), settled(moved, parent) != 0)
+                for message, moved, parent in zip(messages, masks, node.parents, strict=True)
+            ]
+    return messages
+
+
+def mask_for(mask: Value, parent: Node) -> Value:
+    """The mask of a node for its parent, which may have been broadcast."""
+    return mask if shape_of(mask) == parent.shape else unbroadcast(np.asarray(mask, float64), parent.shape) != 0
+
+
+def strict(message: Value, parent: Node, node: Node, i: int) -> Value:
+    """Refuse a cotangent that is not of its argument's shape and dtype. Python numbers are scalars of any dtype."""
+    if type(message) in SPECIAL:
+        return message
+    assert node.primitive is not None
+    what = f"the vjp rule of primitive '{node.primitive.name}' with respect to argument {node.argnums[i]}"
+    if message is None:
+        raise RuleError(f"{what} returned None; return a cotangent of shape {parent.shape}")
+    shape, dtype = spec_of(message)
+    if shape != parent.shape:
+        raise RuleError(f"{what} returned shape {shape} for an argument of shape {parent.shape}")
+    if dtype != parent.dtype and type(message) not in (float, int):
+        raise RuleError(f"{what} returned dtype {dtype} for an argument of dtype {parent.dtype}; cast it with .astype")
+    return message

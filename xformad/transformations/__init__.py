@@ -1,0 +1,1 @@
+"""Function transformations: a function in, a function out."""

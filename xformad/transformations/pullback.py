@@ -1,0 +1,214 @@
+"""`record`: run a function on tracers; `Record`: what came of it, with the pullback of its tape.
+
+All of reverse mode is built of these two: `grad` pulls back 1, `jacobian` the rows of the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, final
+
+import numpy as np
+from numpy import float64, ndarray
+
+from xformad import tree
+from xformad.core.graph import Node
+from xformad.core.interpreter import dtype_of, spec_of
+from xformad.core.primitive import Tracer
+from xformad.core.source import user_line
+from xformad.core.typing import Value
+from xformad.errors import DifferentiationError, TreeError
+from xformad.interpreters.vjp import Vjp, backward_pass
+from xformad.transformations.transformed import Key
+
+NUMBERS: Final = frozenset((float, int, float64, ndarray, Tracer))
+
+
+@final
+class Argument:
+    """One differentiated argument of a recorded call: its tree, its leaves, and their nodes."""
+
+    __slots__ = ("leaves", "nodes", "structure", "tracers")
+
+    def __init__(self, tape: Vjp, value: Any, key: Key) -> None:
+        if type(value) in NUMBERS:
+            self.leaves = [value]
+            self.structure = tree.LEAF
+        else:
+            self.leaves, self.structure = tree.flatten(value)
+        bare = self.structure is tree.LEAF
+        self.tracers = [lifted(tape, leaf, key, bare=bare) for leaf in self.leaves]
+        self.nodes: list[Node | None] = [
+            x.extra if type(x) is Tracer and x.interpreter is tape else None for x in self.tracers
+        ]
+
+    def traced(self) -> Any:
+        """The argument with tracers for leaves."""
+        return self.tracers[0] if self.structure is tree.LEAF else tree.unflatten(self.structure, self.tracers)
+
+
+def lifted(tape: Vjp, leaf: Value, key: Key, *, bare: bool) -> Value:
+    """A tracer for a leaf of an argument; the leaf itself where it is no number.
+
+    Whole numbers inside a container may be counts and indices, so they keep their value and only their derivative is
+    that of a float. An argument that is a whole number itself is taken for a float.
+    """
+    kind = type(leaf)
+    if kind is float or kind is float64:
+        return tape.input(leaf)
+    if kind is int:
+        return tape.input(float(leaf) if bare else leaf)
+    if isinstance(leaf, bool | np.bool_ | str | bytes) and not bare:
+        return leaf
+    if isinstance(leaf, ndarray | np.generic | complex | Tracer) or hasattr(kind, "__array_function__"):
+        dtype = dtype_of(leaf)
+        if dtype.kind in "fc" or (dtype.kind in "iub" and not bare):
+            if isinstance(leaf, np.ma.MaskedArray | np.matrix):
+                raise DifferentiationError(
+                    f"argument {key!r} is a {kind.__name__}, which is not supported; pass numpy.asarray of it"
+                )
+            return tape.input(leaf)
+        if dtype.kind in "iub":
+            raise DifferentiationError(
+                f"argument {key!r} is an array of dtype {dtype}, which has no derivative; "
+                "cast it to a floating-point dtype: x.astype(float)"
+            )
+        if bare:
+            raise DifferentiationError(f"argument {key!r} is an array of dtype {dtype}, which cannot be differentiated")
+    elif bare:
+        raise DifferentiationError(f"argument {key!r} is a {kind.__name__}, which cannot be differentiated")
+    return leaf
+
+
+@final
+class Record:
+    """A recorded call: its result, and the pullback from cotangents of the result to cotangents of the arguments.
+
+    Attributes:
+        out: the result, of values one level below.
+        aux: what the function returned beside it, with `has_aux`.
+        nodes: for each leaf of the result its node; None for one that does not depend on the arguments.
+        leaves: the leaves of the result.
+        structure: its tree.
+        arguments: the differentiated arguments.
+    """
+
+    __slots__ = ("arguments", "aux", "leaves", "nodes", "structure")
+
+    def __init__(self, arguments: list[Argument], tape: Vjp, out: Any, aux: Any) -> None:
+        leaves, self.structure = ([out], tree.LEAF) if type(out) in NUMBERS else tree.flatten(out)
+        self.nodes: list[Node | None] = [
+            x.extra if type(x) is Tracer and x.interpreter is tape else None for x in leaves
+        ]
+        self.leaves = [x.value if node is not None else x for x, node in zip(leaves, self.nodes, strict=True)]
+        self.aux = aux
+        self.arguments = arguments
+
+    @property
+    def out(self) -> Any:
+        return self.leaves[0] if self.structure is tree.LEAF else tree.unflatten(self.structure, self.leaves)
+
+    def pull(self, cotangents: list[Value]) -> list[Any]:
+        """The gradient of each argument, like the argument, for a cotangent of each leaf of the result.
+
+        When the pullback is not to be called again, drop the nodes of the result before: `consume`.
+        """
+        seeds = [(node, g) for node, g in zip(self.nodes, cotangents, strict=True) if node is not None]
+        return self.send(seeds, cotangents)
+
+    def consume(self, cotangents: list[Value]) -> list[Any]:
+        """As `pull`, once: the tape is freed as the backward pass goes."""
+        seeds = [(node, g) for node, g in zip(self.nodes, cotangents, strict=True) if node is not None]
+        self.nodes = []
+        return self.send(seeds, cotangents)
+
+    def send(self, seeds: list[tuple[Node, Value]], cotangents: list[Value]) -> list[Any]:
+        inputs = [node for argument in self.arguments for node in argument.nodes if node is not None]
+        gradients = iter(backward_pass(seeds, inputs))
+        foreign = {id(g) for g in cotangents}
+        return [like(argument, gradients, foreign) for argument in self.arguments]
+
+
+def like(argument: Argument, gradients: Any, foreign: set[int]) -> Any:
+    """The gradient of an argument, in its containers. No two arrays share memory, nor does one with a cotangent."""
+    leaves = []
+    for i, (leaf, node) in enumerate(zip(argument.leaves, argument.nodes, strict=True)):
+        if node is None:
+            leaves.append(0.0 if isinstance(leaf, bool | np.bool_) else None)
+            continue
+        g = next(gradients)
+        if g is not None and node.dtype.kind not in "fc":
+            path = list(argument.structure.paths())[i]
+            raise DifferentiationError(
+                f"the leaf {path} of an argument is an array of dtype {node.dtype}, which has no derivative, but the "
+                "result depends on it; cast it to a floating-point dtype: x.astype(float)"
+            )
+        leaves.append(finished(g, leaf, node, foreign))
+    return leaves[0] if argument.structure is tree.LEAF else tree.unflatten(argument.structure, leaves)
+
+
+def finished(g: Value, leaf: Value, node: Node, foreign: set[int]) -> Value:
+    """A gradient as the user gets it: of the leaf's shape and dtype, in memory of its own."""
+    shape, dtype = node.spec
+    if dtype.kind not in "fc":
+        dtype = np.dtype(float64)
+    if g is None:
+        return np.zeros(shape, dtype) if isinstance(leaf, ndarray) or shape else dtype.type(0)
+    if type(g) is Tracer:
+        return g
+    if type(leaf) is not ndarray and shape == ():
+        return dtype.type(g)
+    if isinstance(g, ndarray | np.generic | float | int):
+        g = np.asarray(g, dtype)
+        if g.base is not None or not g.flags.writeable or id(g) in foreign:
+            g = g.copy()
+        foreign.add(id(g))
+    return g
+
+
+def record(
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    keys: list[Key],
+    has_aux: bool = False,
+) -> Record:
+    """Run `fun` with tracers in the place of the arguments at `keys`."""
+    with Vjp(fun) as tape:
+        arguments = []
+        positional = list(args)
+        for key in keys:
+            if isinstance(key, int):
+                argument = Argument(tape, positional[key], key)
+                positional[key] = argument.traced()
+            else:
+                argument = Argument(tape, kwargs[key], key)
+                kwargs = {**kwargs, key: argument.traced()}
+            arguments.append(argument)
+        out = fun(*positional, **kwargs)
+        aux = None
+        if has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise TreeError(
+                    f"with has_aux=True the function must return a pair (result, aux), but it returned {out!r} "
+                    f"({user_line()})"
+                )
+            out, aux = out
+            aux = tree.map(lambda x: lowered(x, tape), aux)
+    return Record(arguments, tape, out, aux)
+
+
+def lowered(x: Value, tape: Vjp) -> Value:
+    """What a value of the function is outside of it."""
+    return x.value if type(x) is Tracer and x.interpreter is tape else x
+
+
+def ones_like_output(record: Record, what: str) -> list[Value]:
+    """A cotangent of ones for each leaf of the result."""
+    cotangents = []
+    for leaf in record.leaves:
+        shape, dtype = spec_of(leaf)
+        if dtype.kind not in "fc" and type(leaf) is not int:
+            raise DifferentiationError(f"{what} needs a floating-point result, but got dtype {dtype}")
+        cotangents.append(np.ones(shape, dtype) if shape else dtype.type(1) if dtype.kind in "fc" else 1.0)
+    return cotangents
