@@ -1,4 +1,8 @@
 """The operations, a file a family, a block an operation: its implementation and its rules for every interpreter together.
 
-`makers` names the algebra (`elementwise`, `moves`, `linear`, ...) so that an operation states only what is its own.
+`makers` names the algebra (`elementwise`, `moves`, `smooth`, ...) so that an operation states only what is its own.
 """
+
+from xformad.operations import arithmetic, complex, discrete, exponential, extrema, reductions, trigonometric
+
+__all__ = ["arithmetic", "complex", "discrete", "exponential", "extrema", "reductions", "trigonometric"]

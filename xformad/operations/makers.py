@@ -74,8 +74,8 @@ def smooth(name: str, implementation: Implementation, *vjps: VjpRule | None, **o
         options: of `VjpEntry`.
     """
     primitive = Primitive(name, implementation)
-    check = TRUST if len(vjps) == 1 else BROADCAST
-    vjp_rules[primitive] = VjpEntry(dict(enumerate(vjps)), check=check, **options)
+    options = {"check": TRUST if len(vjps) == 1 else BROADCAST, **options}
+    vjp_rules[primitive] = VjpEntry(dict(enumerate(vjps)), **options)
     return primitive
 
 

@@ -109,18 +109,18 @@ class Record:
         return self.leaves[0] if self.structure is tree.LEAF else tree.unflatten(self.structure, self.leaves)
 
     def pull(self, cotangents: list[Value]) -> list[Any]:
-        """The gradient of each argument, like the argument, for a cotangent of each leaf of the result.
-
-        When the pullback is not to be called again, drop the nodes of the result before: `consume`.
-        """
-        seeds = [(node, g) for node, g in zip(self.nodes, cotangents, strict=True) if node is not None]
-        return self.send(seeds, cotangents)
+        """The gradient of each argument, like the argument, for a cotangent of each leaf of the result (None: zero)."""
+        return self.send(self.seeds(cotangents), cotangents)
 
     def consume(self, cotangents: list[Value]) -> list[Any]:
         """As `pull`, once: the tape is freed as the backward pass goes."""
-        seeds = [(node, g) for node, g in zip(self.nodes, cotangents, strict=True) if node is not None]
+        seeds = self.seeds(cotangents)
         self.nodes = []
         return self.send(seeds, cotangents)
+
+    def seeds(self, cotangents: list[Value]) -> list[tuple[Node, Value]]:
+        pairs = zip(self.nodes, cotangents, strict=True)
+        return [(node, g) for node, g in pairs if node is not None and g is not None]
 
     def send(self, seeds: list[tuple[Node, Value]], cotangents: list[Value]) -> list[Any]:
         inputs = [node for argument in self.arguments for node in argument.nodes if node is not None]

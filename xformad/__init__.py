@@ -1,0 +1,63 @@
+"""xformad differentiates and transforms ordinary NumPy code, by composable function transformations.
+
+>>> import numpy as np
+>>> from xformad import grad
+>>> grad(lambda x: np.sum(np.tanh(x) ** 2))(np.array([0.5, 1.0]))
+array([0.72686198, 0.63970001])
+"""
+
+from __future__ import annotations
+
+from xformad import extend, numpy, operations, testing, tree
+from xformad.core.graph import Graph
+from xformad.errors import (
+    ArgumentError,
+    ConcretizationError,
+    DifferentiationError,
+    EscapedTracerError,
+    IndependentOutputWarning,
+    MissingRuleError,
+    RuleError,
+    TreeError,
+    UnsupportedError,
+    XformadError,
+)
+from xformad.interpreters.evaluate import evaluate
+from xformad.transformations.matrices import hessian, hvp, jacobian, value_and_jacobian
+from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
+from xformad.transformations.tracing import trace
+from xformad.transformations.values import stop_gradient, value_of
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "ConcretizationError",
+    "DifferentiationError",
+    "EscapedTracerError",
+    "Graph",
+    "IndependentOutputWarning",
+    "MissingRuleError",
+    "RuleError",
+    "TreeError",
+    "UnsupportedError",
+    "XformadError",
+    "elementwise_grad",
+    "evaluate",
+    "extend",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "make_vjp",
+    "numpy",
+    "operations",
+    "stop_gradient",
+    "testing",
+    "trace",
+    "tree",
+    "value_and_grad",
+    "value_and_jacobian",
+    "value_of",
+    "vjp",
+]

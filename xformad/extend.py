@@ -1,0 +1,33 @@
+"""What extends xformad: primitives of your own, their rules, and interpreters.
+
+>>> import numpy as np
+>>> from xformad import grad
+>>> from xformad.extend import defvjp, primitive
+>>> @primitive
+... def logsumexp(x):
+...     m = np.max(x)
+...     return m + np.log(np.sum(np.exp(x - m)))
+>>> defvjp(logsumexp, lambda g, ans, x: g * np.exp(x - ans))
+>>> grad(lambda x: logsumexp(x**2))(np.arange(3.0))
+array([0.        , 0.09312202, 3.74061013])
+"""
+
+from __future__ import annotations
+
+from xformad.core.interpreter import Interpreter
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.rules import RuleTable
+from xformad.interpreters.vjp_rules import defvjp, defvjp_joint, defvjp_variadic, deflinear
+from xformad.transformations.primitives import primitive
+
+__all__ = [
+    "Interpreter",
+    "Primitive",
+    "RuleTable",
+    "Tracer",
+    "deflinear",
+    "defvjp",
+    "defvjp_joint",
+    "defvjp_variadic",
+    "primitive",
+]

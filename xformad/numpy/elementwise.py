@@ -1,0 +1,164 @@
+"""Faces around the elementwise operations: ufunc methods and keywords, parts of complex numbers, rounding, `sinc`, ..."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import METHODS, UFUNC_METHODS, UFUNCS, Tracer
+from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.numpy import reductions
+from xformad.numpy.implements import as_array, implements, refuse_out
+from xformad.operations import complex, discrete, trigonometric
+
+
+def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **options: Any) -> Value:
+    """A ufunc called with keywords, or one that is a composition."""
+    name = ufunc.__name__
+    refuse_out(out if out is None else out[0], name)
+    if where is not True:
+        raise UnsupportedError(
+            f"numpy.{name} with where= is not supported on traced arrays; use numpy.where(mask, numpy.{name}(x), other)"
+        )
+    unknown = set(options) - {"casting", "order", "subok"}
+    if unknown:
+        raise UnsupportedError(f"numpy.{name} with {', '.join(sorted(unknown))}= is not supported on traced arrays")
+    operands = [as_array(x) for x in inputs]
+    if dtype is not None:
+        operands = [
+            x.astype(dtype) if isinstance(x, Tracer | np.ndarray | np.generic) else np.dtype(dtype).type(x)
+            for x in operands
+        ]
+    primitive = UFUNCS.get(ufunc)
+    if primitive is not None:
+        return primitive.bind(*operands)
+    composed = COMPOSED.get(ufunc)
+    if composed is not None:
+        return composed(*operands)
+    raise UnsupportedError(
+        f"numpy ufunc {name} has no rule for traced arrays; compose it of functions that have one (docs/coverage.md "
+        "lists them), or make it a primitive with xformad.extend.primitive and defvjp"
+    )
+
+
+def outer(ufunc: Any, a: Any, b: Any, **options: Any) -> Value:
+    a, b = as_array(a), as_array(b)
+    return ufunc(np.reshape(a, shape_of(a) + (1,) * len(shape_of(b))), b, **options)
+
+
+def at(ufunc: Any, *inputs: Any) -> Value:
+    raise UnsupportedError(
+        f"numpy.{ufunc.__name__}.at writes in place, which is not supported on traced arrays; build the result with "
+        "numpy.bincount-like sums of x[index] or with numpy.where"
+    )
+
+
+def reduceat(ufunc: Any, *inputs: Any, **options: Any) -> Value:
+    raise UnsupportedError(
+        f"numpy.{ufunc.__name__}.reduceat is not supported on traced arrays; reduce slices and stack the results"
+    )
+
+
+UFUNC_METHODS.update(
+    {
+        "__call__": call,
+        "reduce": reductions.reduce,
+        "accumulate": reductions.accumulate,
+        "outer": outer,
+        "at": at,
+        "reduceat": reduceat,
+    }
+)
+
+
+def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+def modf(x: Value) -> tuple[Value, Value]:
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
+def frexp(x: Value) -> tuple[Value, Value]:
+    """The exponent is locally constant, so the mantissa is x times a constant."""
+    exponent = np.frexp(x.interpreter.plain(x) if type(x) is Tracer else x)[1]
+    return np.ldexp(x, -exponent), exponent
+
+
+COMPOSED: Any = {np.divmod: divmod_, np.modf: modf, np.frexp: frexp}
+
+
+@implements(np.real, attribute="real")
+def real(val: Any) -> Value:
+    return complex.real(as_array(val))
+
+
+@implements(np.imag, attribute="imag")
+def imag(val: Any) -> Value:
+    return complex.imag(as_array(val))
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Value:
+    z = as_array(z)
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return radians * (180 / math.pi) if deg else radians
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Value:
+    a = as_array(a)
+    if dtype_of(a).kind != "c":
+        return a
+    limit = tol * float(np.finfo(dtype_of(a)).eps) if tol > 1 else tol
+    return np.real(a) if np.all(np.absolute(np.imag(a)) < limit) else a
+
+
+def conj(x: Value) -> Value:
+    return np.conjugate(x)
+
+
+METHODS["conj"] = METHODS["conjugate"] = conj
+
+
+@implements(np.round, np.around, method="round")
+def round(a: Any, decimals: int = 0, out: Any = None) -> Value:
+    refuse_out(out, "round")
+    return discrete.round_(as_array(a), decimals=decimals)
+
+
+@implements(np.fix)
+def fix(x: Any, out: Any = None) -> Value:
+    refuse_out(out, "fix")
+    return np.trunc(x)
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Value:
+    return trigonometric.sinc(as_array(x), order=0)
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Value:
+    close = np.less_equal(np.absolute(a - b), atol + rtol * np.absolute(b))
+    close = np.logical_and(close, np.isfinite(b)) | np.equal(a, b)
+    return close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    return bool(np.all(isclose(as_array(a), as_array(b), rtol, atol, equal_nan)))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    a1, a2 = as_array(a1), as_array(a2)
+    if shape_of(a1) != shape_of(a2):
+        return False
+    same = np.equal(a1, a2)
+    return bool(np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same))

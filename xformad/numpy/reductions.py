@@ -1,0 +1,228 @@
+"""Faces of the reductions: `sum`, `mean`, `var`, `max`, ... with `axis`, `keepdims`, `where` and `initial` as NumPy's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
+from xformad.operations import discrete, reductions
+
+
+@implements(np.sum, method="sum")
+def sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = None,
+    initial: Any = None,
+    where: Any = None,
+) -> Value:
+    refuse_out(out, "sum")
+    a = typed(as_array(a), dtype)
+    if where is not None:
+        a = np.where(where, a, 0)
+    total = reductions.sum_(widened(a), axis=normalized_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return total + initial if initial is not None else total
+
+
+@implements(np.prod, method="prod")
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = None,
+    initial: Any = None,
+    where: Any = None,
+) -> Value:
+    refuse_out(out, "prod")
+    a = typed(as_array(a), dtype)
+    if where is not None:
+        a = np.where(where, a, 1)
+    product = reductions.prod_(widened(a), axis=normalized_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return product * initial if initial is not None else product
+
+
+def typed(a: Value, dtype: Any) -> Value:
+    return a if dtype is None else a.astype(dtype)
+
+
+def widened(a: Value) -> Value:
+    """Small whole numbers are summed as NumPy sums them, in the default one."""
+    return a.astype(int) if dtype_of(a).kind == "b" else a
+
+
+def extremum(primitive: Any, pair: Any, lowest: float) -> Any:
+    def face(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = None, initial: Any = None, where: Any = None
+    ) -> Value:
+        refuse_out(out, primitive.name)
+        a = as_array(a)
+        if where is not None:
+            if initial is None:
+                raise ValueError(f"{primitive.name} with where= needs initial=, as NumPy's")
+            a = np.where(where, a, lowest)
+        axes = normalized_axis(axis, len(shape_of(a)))
+        if initial is not None and math.prod(shape_of(a)[i] for i in axes) == 0:
+            shape = reductions.kept(shape_of(a), axes)
+            a = np.broadcast_to(as_array(initial), shape)
+        extreme = primitive(a, axis=axes, keepdims=bool(keepdims))
+        return pair(extreme, initial) if initial is not None else extreme
+
+    return face
+
+
+max = implements(np.max, method="max")(extremum(reductions.max_, np.maximum, -np.inf))
+min = implements(np.min, method="min")(extremum(reductions.min_, np.minimum, np.inf))
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = None) -> Value:
+    refuse_out(out, "ptp")
+    return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
+
+
+def counted(a: Value, axis: Any, keepdims: Any, where: Any) -> Value:
+    """How many entries go into each result."""
+    shape = shape_of(a)
+    if where is not None:
+        return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=bool(keepdims))
+    return math.prod(shape[i] for i in normalized_axis(axis, len(shape)))
+
+
+@implements(np.mean, method="mean")
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None, *, where: Any = None
+) -> Value:
+    refuse_out(out, "mean")
+    a = as_array(a)
+    total = sum(a, axis, dtype, None, keepdims, where=where)
+    return total / counted(a, axis, keepdims, where)
+
+
+@implements(np.var, method="var")
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = None,
+    *,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
+) -> Value:
+    refuse_out(out, "var")
+    a = typed(as_array(a), dtype)
+    center = mean if mean is not None else sum(a, axis, keepdims=True, where=where) / counted(a, axis, True, where)
+    deviation = a - center
+    if dtype_of(deviation).kind == "c":
+        squares = np.real(deviation) ** 2 + np.imag(deviation) ** 2
+    else:
+        squares = deviation * deviation
+    removed = correction if correction is not None else ddof
+    return sum(squares, axis, keepdims=keepdims, where=where) / np.maximum(
+        counted(a, axis, keepdims, where) - removed, 0
+    )
+
+
+@implements(np.std, method="std")
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = None,
+    *,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
+) -> Value:
+    refuse_out(out, "std")
+    return reductions.root(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
+
+
+def cumulative(primitive: Any) -> Any:
+    def face(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Value:
+        refuse_out(out, primitive.name)
+        a = widened(typed(as_array(a), dtype))
+        if axis is None:
+            a, axis = np.ravel(a), 0
+        return primitive(a, axis=normalized_axis(axis, len(shape_of(a)))[0])
+
+    return face
+
+
+cumsum = implements(np.cumsum, method="cumsum")(cumulative(reductions.cumsum))
+cumprod = implements(np.cumprod, method="cumprod")(cumulative(reductions.cumprod))
+
+
+def reducing(primitive: Any) -> Any:
+    """The face of a reduction without a derivative: NumPy's own arguments, passed on."""
+
+    def face(a: Any, axis: Any = None, out: Any = None, keepdims: Any = None, *, where: Any = None) -> Value:
+        refuse_out(out, primitive.name)
+        params = {"where": where} if where is not None else {}
+        return primitive(as_array(a), axis=axis, keepdims=bool(keepdims), **params)
+
+    return face
+
+
+any = implements(np.any, method="any")(reducing(discrete.any_))
+all = implements(np.all, method="all")(reducing(discrete.all_))
+argmax = implements(np.argmax, method="argmax")(reducing(discrete.argmax))
+argmin = implements(np.argmin, method="argmin")(reducing(discrete.argmin))
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Value:
+    return discrete.count_nonzero(as_array(a), axis=axis, keepdims=keepdims)
+
+
+# Ufunc methods: what `np.add.reduce(x, axis=0)` and its like do.
+
+REDUCTIONS: Any = {
+    np.add: sum,
+    np.multiply: prod,
+    np.maximum: max,
+    np.minimum: min,
+    np.logical_and: all,
+    np.logical_or: any,
+}
+ACCUMULATIONS: Any = {np.add: cumsum, np.multiply: cumprod}
+
+
+def reduce(
+    ufunc: Any, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any
+) -> Value:
+    face = REDUCTIONS.get(ufunc)
+    if face is None:
+        raise UnsupportedError(
+            f"numpy.{ufunc.__name__}.reduce is not supported on traced arrays; use a loop over the axis"
+        )
+    if dtype is not None:
+        a = as_array(a).astype(dtype)
+    return face(a, axis=axis, out=first_or_none(out), keepdims=keepdims, **options)
+
+
+def accumulate(ufunc: Any, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Value:
+    face = ACCUMULATIONS.get(ufunc)
+    if face is None:
+        raise UnsupportedError(
+            f"numpy.{ufunc.__name__}.accumulate is not supported on traced arrays; use a loop over the axis"
+        )
+    return face(a, axis=axis, dtype=dtype, out=first_or_none(out))
+
+
+def first_or_none(out: Any) -> Any:
+    """NumPy hands `out` to the protocol as a tuple."""
+    return out[0] if isinstance(out, tuple) and len(out) == 1 else out

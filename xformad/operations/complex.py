@@ -1,0 +1,27 @@
+"""Complex numbers: parts and conjugates. Cotangents are transposed, not conjugated: see docs/conventions.md."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.typing import Value
+from xformad.interpreters.vjp_rules import ELEMENTWISE
+from xformad.operations.makers import elementwise, smooth
+
+conjugate = elementwise("conjugate", np.conjugate, lambda g, _ans, _x: conjugate(g))
+
+
+def real_vjp(g: Value, _ans: Value, _x: Value) -> Value:
+    dtype = dtype_of(_x)
+    return g * dtype.type(1) if dtype.kind == "c" else g
+
+
+def imag_vjp(g: Value, _ans: Value, _x: Value) -> Value:
+    dtype = dtype_of(_x)
+    return g * dtype.type(-1j) if dtype.kind == "c" else np.zeros(shape_of(g), dtype)
+
+
+real = smooth("real", np.real, real_vjp, mask=ELEMENTWISE)
+
+imag = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)

@@ -1,0 +1,54 @@
+"""Operations whose results are whole numbers or truth values, or locally constant: their derivative is zero.
+
+Under reverse mode they give plain values, so a program may branch on them and index with them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core import primitive as core
+from xformad.core.primitive import Primitive
+from xformad.operations.makers import nondifferentiable
+
+equal = nondifferentiable(core.equal, np.equal, 2)
+not_equal = nondifferentiable(core.not_equal, np.not_equal, 2)
+less = nondifferentiable(core.less, np.less, 2)
+less_equal = nondifferentiable(core.less_equal, np.less_equal, 2)
+greater = nondifferentiable(core.greater, np.greater, 2)
+greater_equal = nondifferentiable(core.greater_equal, np.greater_equal, 2)
+
+logical_and = nondifferentiable("logical_and", np.logical_and, 2)
+logical_or = nondifferentiable("logical_or", np.logical_or, 2)
+logical_xor = nondifferentiable("logical_xor", np.logical_xor, 2)
+logical_not = nondifferentiable("logical_not", np.logical_not)
+
+invert = nondifferentiable(core.invert, np.invert)
+bitwise_and = nondifferentiable(core.bitwise_and, np.bitwise_and, 2)
+bitwise_or = nondifferentiable(core.bitwise_or, np.bitwise_or, 2)
+bitwise_xor = nondifferentiable(core.bitwise_xor, np.bitwise_xor, 2)
+left_shift = nondifferentiable("left_shift", np.left_shift, 2)
+right_shift = nondifferentiable("right_shift", np.right_shift, 2)
+gcd = nondifferentiable("gcd", np.gcd, 2)
+lcm = nondifferentiable("lcm", np.lcm, 2)
+
+isnan = nondifferentiable("isnan", np.isnan)
+isinf = nondifferentiable("isinf", np.isinf)
+isfinite = nondifferentiable("isfinite", np.isfinite)
+signbit = nondifferentiable("signbit", np.signbit)
+
+floor = nondifferentiable(core.floor, np.floor)
+ceil = nondifferentiable(core.ceil, np.ceil)
+trunc = nondifferentiable(core.trunc, np.trunc)
+rint = nondifferentiable(core.rint, np.rint)
+spacing = nondifferentiable("spacing", np.spacing)
+round_ = nondifferentiable("round", np.round)
+
+argmax = nondifferentiable("argmax", np.argmax)
+argmin = nondifferentiable("argmin", np.argmin)
+any_ = nondifferentiable("any", np.any)
+all_ = nondifferentiable("all", np.all)
+count_nonzero = nondifferentiable("count_nonzero", np.count_nonzero)
+
+# The value without its derivative, at every level of nesting.
+stop_gradient: Primitive = nondifferentiable("stop_gradient", lambda x: x)

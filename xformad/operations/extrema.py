@@ -1,0 +1,70 @@
+"""Maxima and minima of two arrays, absolute values and signs: functions with kinks.
+
+Ties share equally: where x and y are equal, each has half of the derivative. What goes to the one not taken is
+structurally zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core import primitive as core
+from xformad.core.interpreter import dtype_of
+from xformad.core.typing import Value
+from xformad.interpreters.cotangents import Masked
+from xformad.operations.makers import elementwise
+
+
+def taken(g: Value, ans: Value, x: Value, y: Value) -> Masked:
+    """The cotangent of x where the result is x, half of it where it is y as well."""
+    chosen = x == ans
+    return Masked(np.where(chosen, np.where(x == y, 0.5 * g, g), 0), chosen)
+
+
+def first(g: Value, ans: Value, x: Value, y: Value) -> Masked:
+    return taken(g, ans, x, y)
+
+
+def second(g: Value, ans: Value, x: Value, y: Value) -> Masked:
+    return taken(g, ans, y, x)
+
+
+maximum = elementwise("maximum", np.maximum, first, second)
+
+minimum = elementwise("minimum", np.minimum, first, second)
+
+fmax = elementwise("fmax", np.fmax, first, second)
+
+fmin = elementwise("fmin", np.fmin, first, second)
+
+
+def nonzero(x: Value) -> Value:
+    """x, but 1 where it is 0: a divisor for what is 0 there."""
+    return np.where(x == 0, 1, x)
+
+
+def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
+    """The sign of a real number; conj(x) / |x| for a complex one, 0 at 0."""
+    return g * np.conj(x) / nonzero(ans) if dtype_of(x).kind == "c" else g * sign(x)
+
+
+absolute = elementwise(core.absolute, np.absolute, absolute_vjp)
+
+fabs = elementwise("fabs", np.fabs, lambda g, _ans, x: g * sign(x))
+
+
+def sign_vjp(g: Value, ans: Value, x: Value) -> Value:
+    """0 for a real number. For a complex one x / |x|: the part of g across the direction of x, over |x|."""
+    if dtype_of(x).kind != "c":
+        return np.zeros_like(g)
+    inward = np.real(g * ans) * np.conj(ans)
+    return (g - inward) / nonzero(np.absolute(x))
+
+
+sign = elementwise("sign", np.sign, sign_vjp)
+
+# |x| with the sign of y: locally x or -x.
+copysign = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)
+
+# 0, y or 1 as x is negative, zero or positive.
+heaviside = elementwise("heaviside", np.heaviside, None, lambda g, _ans, x, _y: np.where(x == 0, g, 0))

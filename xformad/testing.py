@@ -1,0 +1,210 @@
+"""`check_grads`: derivatives against differences, to any order.
+
+The checker is recursive: the derivative functions that it has checked are checked by itself, as functions of the
+arguments and of the cotangent.
+
+    >>> import numpy as np
+    >>> check_grads(lambda x: np.sin(x) * x, (np.array([0.5, 1.0]),), order=3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from xformad import tree
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.typing import Value
+from xformad.transformations.reverse import vjp
+
+Mode = Literal["reverse"]
+Differences = Literal["central", "complex"]
+
+ENTRIES: Final = 40
+"""How many entries of an array are checked at the most; they are chosen at random."""
+
+
+class GradientError(AssertionError):
+    """A derivative differs from the difference quotient. The message gives the argument, both values and the entry."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How derivatives are compared with differences."""
+
+    atol: float | None
+    rtol: float | None
+    eps: float | None
+    differences: Differences
+    random: np.random.Generator
+    level: int = 1
+
+    def step(self, dtype: np.dtype[Any]) -> float:
+        """The step of a central difference: the cube root of the precision balances truncation and rounding."""
+        return self.eps or float(np.finfo(dtype).eps) ** (1 / 3)
+
+    def tolerance(self, dtype: np.dtype[Any], scale: float) -> float:
+        """The allowed error, for numbers of that size."""
+        error = float(np.finfo(dtype).eps) ** (2 / 3)
+        default = 2e4 * error if dtype.itemsize // (2 if dtype.kind == "c" else 1) >= 8 else 1e2 * error
+        rtol = default if self.rtol is None else self.rtol
+        return (rtol if self.atol is None else self.atol) + rtol * scale
+
+
+def check_grads(
+    fun: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[Mode] = ("reverse",),
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float | None = None,
+    differences: Differences = "central",
+    seed: int = 0,
+) -> None:
+    """Check the derivatives of a function at a point against difference quotients.
+
+    Args:
+        fun: a function of pytrees, smooth at the point, with a pytree as result.
+        args: its arguments: the point. Leaves that are not floating-point are held fixed.
+        order: to which order derivatives are checked.
+        modes: the modes of differentiation to check.
+        atol, rtol: the allowed absolute and relative error; by default what differences in the arguments' precision give.
+        eps: the step of the differences.
+        differences: `"central"`; or `"complex"`, f(x + ih) / h, exact to rounding for real-analytic functions that
+            accept complex arguments.
+        seed: of the random cotangents, and of the choice of entries in large arrays.
+
+    Raises:
+        GradientError: where a derivative is wrong; the message shows the argument, the two values and the worst entry.
+        ValueError: for an unknown mode.
+    """
+    unknown = set(modes) - {"reverse"}
+    if unknown:
+        raise ValueError(f"check_grads knows the modes ('reverse',), not {sorted(unknown)}")
+    settings = Settings(atol, rtol, eps, differences, np.random.default_rng(seed))
+    leaves, structure = tree.flatten(tuple(args))
+    smooth = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
+
+    def of_smooth(*values: Value) -> Any:
+        filled = list(leaves)
+        for i, value in zip(smooth, values, strict=True):
+            filled[i] = value
+        return fun(*tree.unflatten(structure, filled))
+
+    paths = [f"args{path}" for path in structure.paths()]
+    check_reverse(of_smooth, [leaves[i] for i in smooth], [paths[i] for i in smooth], order, settings)
+
+
+def is_floating(x: Value) -> bool:
+    return isinstance(x, float | complex | np.ndarray | np.generic) and dtype_of(x).kind in "fc"
+
+
+def check_reverse(fun: Callable[..., Any], args: list[Value], paths: list[str], order: int, settings: Settings) -> None:
+    """Check the pullback of `fun`, then that of the function that pulls back."""
+    if order < 1:
+        return
+    plain = fun(*args)
+    out, pullback = vjp(fun, *args)
+    compare_values(plain, out)
+    leaves, structure = tree.flatten(out)
+    weights = [random_like(leaf, settings.random) for leaf in leaves]
+    smooth = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
+
+    def weighted(*point: Value) -> Value:
+        results = tree.leaves_of(fun(*point))
+        return sum(np.sum(weights[i] * results[i]) for i in smooth)
+
+    gradients = pullback(tree.unflatten(structure, weights))
+    for i, (arg, gradient, path) in enumerate(zip(args, gradients, paths, strict=True)):
+        compare(weighted, args, i, arg, gradient, path, settings)
+
+    def pull(*point: Value) -> Any:
+        filled: list[Value] = list(weights)
+        for i, value in zip(smooth, point, strict=False):
+            filled[i] = value
+        back = vjp(fun, *point[len(smooth) :])[1]
+        return back(tree.unflatten(structure, filled))
+
+    deeper = replace(settings, level=settings.level + 1)
+    names = [f"the cotangent of result {i}" for i in smooth]
+    check_reverse(pull, [*(weights[i] for i in smooth), *args], [*names, *paths], order - 1, deeper)
+
+
+def compare_values(plain: Any, traced: Any) -> None:
+    """A traced run must compute what a plain one does."""
+    for expected, got in zip(tree.leaves_of(plain), tree.leaves_of(traced), strict=True):
+        if not np.array_equal(expected, got, equal_nan=dtype_of(expected).kind in "fc"):
+            if np.allclose(expected, got, rtol=1e-5, atol=1e-7, equal_nan=True):
+                continue
+            raise GradientError(f"the traced run gives {got!r}, the plain one {expected!r}")
+
+
+def random_like(x: Value, random: np.random.Generator) -> Value:
+    """Random numbers of the shape and dtype of a result."""
+    shape, dtype = shape_of(x), dtype_of(x)
+    values: Any = random.normal(size=shape)
+    if dtype.kind == "c":
+        values = values + 1j * random.normal(size=shape)
+    return np.asarray(values, dtype)[()] if dtype.kind in "fc" else np.zeros(shape, float)
+
+
+def compare(
+    weighted: Callable[..., Value],
+    args: list[Value],
+    i: int,
+    arg: Value,
+    gradient: Value,
+    path: str,
+    settings: Settings,
+) -> None:
+    """Compare a gradient with difference quotients, entry by entry."""
+    dtype = dtype_of(arg)
+    if shape_of(gradient) != shape_of(arg) or dtype_of(gradient) != dtype:
+        raise GradientError(
+            f"the derivative of order {settings.level} with respect to {path} has shape {shape_of(gradient)} and dtype "
+            f"{dtype_of(gradient)}, but the argument has shape {shape_of(arg)} and dtype {dtype}"
+        )
+    size = int(np.prod(shape_of(arg)))
+    entries = range(size) if size <= ENTRIES else settings.random.choice(size, ENTRIES, replace=False)
+    worst: tuple[float, int, Value, Value] | None = None
+    for entry in entries:
+        expected = quotient(weighted, args, i, int(entry), settings)
+        got = np.ravel(gradient)[entry]
+        error = float(np.abs(got - expected)) / settings.tolerance(dtype, float(np.abs(expected)))
+        if (error > 1 or np.isnan(error)) and (worst is None or not error <= worst[0]):
+            worst = error, int(entry), got, expected
+    if worst is not None:
+        _, entry, got, expected = worst
+        place = tuple(int(k) for k in np.unravel_index(entry, shape_of(arg)))
+        relative = float(np.abs(got - expected) / (np.abs(expected) or 1.0))
+        raise GradientError(
+            f"the derivative of order {settings.level} with respect to {path} is wrong, worst at entry {place}: "
+            f"the reverse mode gives {got}, the {settings.differences} difference {expected} "
+            f"(relative error {relative:.1e}); the argument is\n{arg!r}"
+        )
+
+
+def quotient(weighted: Callable[..., Value], args: list[Value], i: int, entry: int, settings: Settings) -> Value:
+    """The difference quotient with respect to an entry; d/dx - i d/dy for a complex one."""
+    arg = np.asarray(args[i])
+
+    def at(shift: complex) -> Value:
+        moved = arg.astype(complex) if settings.differences == "complex" else arg.copy()
+        moved.reshape(-1)[entry] += shift
+        return weighted(*(moved[()] if k == i else other for k, other in enumerate(args)))
+
+    scale = max(1.0, float(np.abs(arg.reshape(-1)[entry])))
+    if settings.differences == "complex":
+        step = 1e-30
+        return np.imag(at(1j * step)) / step
+    step = settings.step(arg.dtype) * scale
+
+    def along(direction: complex) -> float:
+        return float(np.real(at(direction * step) - at(-direction * step))) / (2 * step)
+
+    return along(1) - 1j * along(1j) if arg.dtype.kind == "c" else along(1)
