@@ -25,7 +25,7 @@ from numpy import float64, ndarray
 
 from xformad.core.graph import Node
 from xformad.core.interpreter import SCALAR, Interpreter, Spec, dtype_of, shape_of, spec_of
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import NO_PARAMS, Primitive, Tracer
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
 from xformad.interpreters.cotangents import (
@@ -52,6 +52,7 @@ from xformad.interpreters.vjp_rules import (
 )
 
 PLAIN_FLOATS: Final = frozenset((float, float64))
+new: Final = object.__new__
 
 
 @final
@@ -74,7 +75,8 @@ class Vjp(Interpreter):
         if type(value) is ndarray:
             value = value.copy()
         self.count += 1
-        return Tracer(self, value, Node(self.count, value, None, (), {}, (), spec_of(value), None))
+        spec = SCALAR if type(value) is int else spec_of(value)
+        return Tracer(self, value, Node(self.count, value, None, (), NO_PARAMS, (), spec, None))
 
     def spec(self, tracer: Tracer) -> ShapeDtype:
         node: Node = tracer.extra
@@ -128,20 +130,38 @@ class Vjp(Interpreter):
             if not plan.rules:
                 return value
             parents = [parents[k] for k in plan.select]
-        self.count = number = self.count + 1
-        if primitive.multiple:
-            values = plan.keep(values, self.snapshots)
-            return self.components(value, Node(number, value, primitive, values, params, parents, SCALAR, plan))
-        spec = spec_of(value)
+        kind = type(value)
         kept = value
-        if spec is not SCALAR:
-            if plan.lossy:
+        if kind is float64 or kind is float:
+            spec = SCALAR
+            if plan.lossy_scalar:
                 values = plan.keep(values, self.snapshots)
-            if not plan.keep_value:
-                kept = None
-        elif plan.lossy and entry.mask != ELEMENTWISE:
+        elif primitive.multiple:
+            spec = SCALAR
             values = plan.keep(values, self.snapshots)
-        return Tracer(self, value, Node(number, kept, primitive, values, params, parents, spec, plan))
+        else:
+            spec = spec_of(value)
+            if plan.lossy if spec is not SCALAR else plan.lossy_scalar:
+                values = plan.keep(values, self.snapshots)
+            if spec is not SCALAR and not plan.keep_value:
+                kept = None
+        # Node(...) and Tracer(...), without the calls of __init__, which would be a quarter of the cost of recording.
+        node = new(Node)
+        node.number = self.count = self.count + 1
+        node.value = kept
+        node.primitive = primitive
+        node.args = values
+        node.params = params
+        node.parents = parents
+        node.spec = spec
+        node.plan = plan
+        if primitive.multiple:
+            return self.components(value, node)
+        tracer = new(Tracer)
+        tracer.interpreter = self
+        tracer.value = value
+        tracer.extra = node
+        return tracer
 
     def unwrap(self, args: tuple[Value, ...]) -> tuple[list[Value], list[Node], int]:
         """The values of the arguments, the nodes of the traced ones, and their bit mask."""
@@ -212,17 +232,19 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
         plan = node.plan
         params = node.params
         check = plan.check
+        value = node.value
         args = node.args
-        messages = messages_of(node, g) if type(g) in SPECIAL or plan.entry.joint is not None else None
+        rules = plan.rules
+        messages = messages_of(node, g) if plan.joint or type(g) in SPECIAL else None
         for i, parent in enumerate(node.parents):
             if messages is not None:
                 message = messages[i]
             elif params or len(args) > 2:
-                message = plan.rules[i](g, node.value, *args, **params)
+                message = rules[i](g, value, *args, **params)
             elif len(args) == 2:
-                message = plan.rules[i](g, node.value, args[0], args[1])
+                message = rules[i](g, value, args[0], args[1])
             else:
-                message = plan.rules[i](g, node.value, args[0])
+                message = rules[i](g, value, args[0])
             if check == BROADCAST:
                 if parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
                     message = fitted(message, parent)
@@ -241,12 +263,14 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
 
 def settled(g: Value, node: Node) -> Value:
     """A cotangent as an array."""
-    return unmasked(g.settle(node)) if type(g) is Scattered else unmasked(g)
+    return g.dense(node) if type(g) is Scattered else unmasked(g)
 
 
 def fitted(g: Value, node: Node) -> Value:
     """A cotangent with broadcasting and promotion undone."""
     if type(g) in SPECIAL:
+        if type(g) is Masked and spec_of(g.g) != node.spec:
+            return Masked(cast(unbroadcast(g.g, node.shape), node.dtype), mask_for(g.mask, node))
         return g
     if spec_of(g) == node.spec:
         return g
@@ -273,12 +297,10 @@ def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
         messages = [rule(g, node.value, *node.args, **node.params) for rule in plan.rules]
         if plan.entry.mask == ELEMENTWISE:
             if plan.keep_value or len(plan.dropped) < len(node.args):
-                zero = dtype_of(g).type(0)
-                messages = [np.where(mask, unmasked(message), zero) for message in messages]
-            return [
-                Masked(fitted(unmasked(message), parent), mask_for(mask, parent))
-                for message, parent in zip(messages, node.parents, strict=True)
-            ]
+                messages = [masked(message, mask) for message in messages]
+            else:
+                messages = [Masked(message, mask) for message in messages]
+            return [fitted(message, parent) for message, parent in zip(messages, node.parents, strict=True)]
         if plan.entry.mask == MOVES:
             ones = np.asarray(mask, node.dtype)
             masks = [rule(ones, node.value, *node.args, **node.params) for rule in plan.rules]
@@ -287,6 +309,13 @@ def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
                 for message, moved, parent in zip(messages, masks, node.parents, strict=True)
             ]
     return messages
+
+
+def masked(message: Value, mask: Value) -> Masked:
+    """A message that is structurally zero outside of a mask; and outside of its own, if it has one."""
+    if type(message) is Masked:
+        message, mask = message.g, np.logical_and(mask, message.mask)
+    return Masked(np.where(mask, message, dtype_of(message).type(0)), mask)
 
 
 def mask_for(mask: Value, parent: Node) -> Value:

@@ -45,10 +45,16 @@ class Plan:
         argnums: their positions.
         select: which of the traced arguments those are; None if all.
         keep_value: whether a rule needs the result.
+        blank: what is kept of the arguments where no rule needs anything of them; else None.
         lossy: whether `keep` has anything to do.
+        lossy_scalar: whether it has where the result is a scalar: not for an elementwise primitive, all is small then.
+        joint: whether the pullback of a joint rule stands for the rules.
     """
 
-    __slots__ = ("argnums", "check", "constants", "dropped", "entry", "keep_value", "lossy", "rules", "select")
+    __slots__ = (
+        *("argnums", "blank", "check", "constants", "dropped", "entry", "joint", "keep_value"),
+        *("lossy", "lossy_scalar", "rules", "select"),
+    )
 
     def __init__(self, entry: VjpEntry, traced: int, count: int) -> None:
         positions = [i for i in range(count) if traced >> i & 1]
@@ -63,10 +69,15 @@ class Plan:
         self.dropped = tuple(i for i in range(count) if i not in kept)
         self.constants = tuple(i for i in range(count) if i in kept and not traced >> i & 1)
         self.lossy = bool(self.dropped or self.constants)
+        self.blank = (None,) * count if len(self.dropped) == count and not entry.specs else None
+        self.lossy_scalar = self.lossy and entry.mask != ELEMENTWISE
+        self.joint = entry.joint is not None
         self.check = entry.check
 
     def keep(self, values: Sequence[Value], snapshots: Snapshots) -> Sequence[Value]:
         """What the tape keeps of the arguments: their specs where no rule needs more, private copies of constants."""
+        if self.blank is not None:
+            return self.blank
         kept = list(values)
         for i in self.dropped:
             kept[i] = Spec(*spec_of(kept[i])) if self.entry.specs else None

@@ -13,7 +13,7 @@ from numpy import float64, ndarray
 
 from xformad import tree
 from xformad.core.graph import Node
-from xformad.core.interpreter import dtype_of, spec_of
+from xformad.core.interpreter import SCALAR, dtype_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Value
@@ -22,6 +22,9 @@ from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.transformations.transformed import Key
 
 NUMBERS: Final = frozenset((float, int, float64, ndarray, Tracer))
+
+
+FIRST: Final[list[Key]] = [0]
 
 
 @final
@@ -34,13 +37,14 @@ class Argument:
         if type(value) in NUMBERS:
             self.leaves = [value]
             self.structure = tree.LEAF
-        else:
-            self.leaves, self.structure = tree.flatten(value)
+            tracer = lifted(tape, value, key, bare=True)
+            self.tracers = [tracer]
+            self.nodes: list[Node | None] = [tracer.extra]
+            return
+        self.leaves, self.structure = tree.flatten(value)
         bare = self.structure is tree.LEAF
         self.tracers = [lifted(tape, leaf, key, bare=bare) for leaf in self.leaves]
-        self.nodes: list[Node | None] = [
-            x.extra if type(x) is Tracer and x.interpreter is tape else None for x in self.tracers
-        ]
+        self.nodes = [node_of(x, tape) for x in self.tracers]
 
     def traced(self) -> Any:
         """The argument with tracers for leaves."""
@@ -96,11 +100,16 @@ class Record:
     __slots__ = ("arguments", "aux", "leaves", "nodes", "structure")
 
     def __init__(self, arguments: list[Argument], tape: Vjp, out: Any, aux: Any) -> None:
-        leaves, self.structure = ([out], tree.LEAF) if type(out) in NUMBERS else tree.flatten(out)
-        self.nodes: list[Node | None] = [
-            x.extra if type(x) is Tracer and x.interpreter is tape else None for x in leaves
-        ]
-        self.leaves = [x.value if node is not None else x for x, node in zip(leaves, self.nodes, strict=True)]
+        self.nodes: list[Node | None]
+        if type(out) in NUMBERS:
+            self.structure = tree.LEAF
+            node = node_of(out, tape)
+            self.nodes = [node]
+            self.leaves = [out if node is None else out.value]
+        else:
+            leaves, self.structure = tree.flatten(out)
+            self.nodes = [node_of(x, tape) for x in leaves]
+            self.leaves = [x if node is None else x.value for x, node in zip(leaves, self.nodes, strict=True)]
         self.aux = aux
         self.arguments = arguments
 
@@ -119,17 +128,31 @@ class Record:
         return self.send(seeds, cotangents)
 
     def seeds(self, cotangents: list[Value]) -> list[tuple[Node, Value]]:
+        if len(cotangents) == 1:
+            node = self.nodes[0]
+            return [] if node is None or cotangents[0] is None else [(node, cotangents[0])]
         pairs = zip(self.nodes, cotangents, strict=True)
         return [(node, g) for node, g in pairs if node is not None and g is not None]
 
     def send(self, seeds: list[tuple[Node, Value]], cotangents: list[Value]) -> list[Any]:
-        inputs = [node for argument in self.arguments for node in argument.nodes if node is not None]
+        arguments = self.arguments
+        held = list(cotangents)
+        if len(arguments) == 1 and arguments[0].structure is tree.LEAF and arguments[0].nodes[0] is not None:
+            argument = arguments[0]
+            node = argument.nodes[0]
+            assert node is not None
+            return [finished(backward_pass(seeds, [node])[0], argument.leaves[0], node, held)]
+        inputs = [node for argument in arguments for node in argument.nodes if node is not None]
         gradients = iter(backward_pass(seeds, inputs))
-        foreign = {id(g) for g in cotangents}
-        return [like(argument, gradients, foreign) for argument in self.arguments]
+        return [like(argument, gradients, held) for argument in arguments]
 
 
-def like(argument: Argument, gradients: Any, foreign: set[int]) -> Any:
+def node_of(x: Value, tape: Vjp) -> Node | None:
+    """The node of a tracer of this tape; None for any other value."""
+    return x.extra if type(x) is Tracer and x.interpreter is tape else None
+
+
+def like(argument: Argument, gradients: Any, held: list[Value]) -> Any:
     """The gradient of an argument, in its containers. No two arrays share memory, nor does one with a cotangent."""
     leaves = []
     for i, (leaf, node) in enumerate(zip(argument.leaves, argument.nodes, strict=True)):
@@ -143,12 +166,14 @@ def like(argument: Argument, gradients: Any, foreign: set[int]) -> Any:
                 f"the leaf {path} of an argument is an array of dtype {node.dtype}, which has no derivative, but the "
                 "result depends on it; cast it to a floating-point dtype: x.astype(float)"
             )
-        leaves.append(finished(g, leaf, node, foreign))
+        leaves.append(finished(g, leaf, node, held))
     return leaves[0] if argument.structure is tree.LEAF else tree.unflatten(argument.structure, leaves)
 
 
-def finished(g: Value, leaf: Value, node: Node, foreign: set[int]) -> Value:
-    """A gradient as the user gets it: of the leaf's shape and dtype, in memory of its own."""
+def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
+    """A gradient as the user gets it: of the leaf's shape and dtype, in memory of its own, like none of those `held`."""
+    if type(g) is float64 and node.spec is SCALAR and type(leaf) is not ndarray:
+        return g
     shape, dtype = node.spec
     if dtype.kind not in "fc":
         dtype = np.dtype(float64)
@@ -160,9 +185,9 @@ def finished(g: Value, leaf: Value, node: Node, foreign: set[int]) -> Value:
         return dtype.type(g)
     if isinstance(g, ndarray | np.generic | float | int):
         g = np.asarray(g, dtype)
-        if g.base is not None or not g.flags.writeable or id(g) in foreign:
+        if g.base is not None or not g.flags.writeable or any(g is other for other in held):
             g = g.copy()
-        foreign.add(id(g))
+        held.append(g)
     return g
 
 
@@ -175,17 +200,21 @@ def record(
 ) -> Record:
     """Run `fun` with tracers in the place of the arguments at `keys`."""
     with Vjp(fun) as tape:
-        arguments = []
-        positional = list(args)
-        for key in keys:
-            if isinstance(key, int):
-                argument = Argument(tape, positional[key], key)
-                positional[key] = argument.traced()
-            else:
-                argument = Argument(tape, kwargs[key], key)
-                kwargs = {**kwargs, key: argument.traced()}
-            arguments.append(argument)
-        out = fun(*positional, **kwargs)
+        if len(args) == 1 and keys == FIRST:
+            arguments = [Argument(tape, args[0], 0)]
+            out = fun(arguments[0].traced(), **kwargs)
+        else:
+            arguments = []
+            positional = list(args)
+            for key in keys:
+                if isinstance(key, int):
+                    argument = Argument(tape, positional[key], key)
+                    positional[key] = argument.traced()
+                else:
+                    argument = Argument(tape, kwargs[key], key)
+                    kwargs = {**kwargs, key: argument.traced()}
+                arguments.append(argument)
+            out = fun(*positional, **kwargs)
         aux = None
         if has_aux:
             if not isinstance(out, tuple) or len(out) != 2:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy import float64
 
 from xformad import tree
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import SCALAR, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, IndependentOutputWarning, TreeError
@@ -64,6 +64,9 @@ def run_value_and_grad(fun: Callable[..., Any], options: Options, args: tuple[An
 
 def seed(run: Record, fun: Callable[..., Any], options: Options) -> Value:
     """The cotangent 1 of a scalar result."""
+    node = run.nodes[0] if run.nodes else None
+    if node is not None and node.spec is SCALAR:
+        return 1.0
     if run.structure is not tree.LEAF:
         raise DifferentiationError(
             f"grad needs a function with a real scalar result, but {name_of(fun)} returned a "
