@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -90,10 +91,11 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = None) -> Valu
 
 
 def counted(a: Value, axis: Any, keepdims: Any, where: Any) -> Value:
-    """How many entries go into each result."""
+    """How many entries go into each result; an array only with `where`, of a dtype that promotes nothing."""
     shape = shape_of(a)
     if where is not None:
-        return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=bool(keepdims))
+        count = np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=bool(keepdims))
+        return count.astype(np.finfo(dtype_of(a)).dtype) if dtype_of(a).kind in "fc" else count
     return math.prod(shape[i] for i in normalized_axis(axis, len(shape)))
 
 
@@ -129,9 +131,14 @@ def var(
     else:
         squares = deviation * deviation
     removed = correction if correction is not None else ddof
-    return sum(squares, axis, keepdims=keepdims, where=where) / np.maximum(
-        counted(a, axis, keepdims, where) - removed, 0
-    )
+    total = sum(squares, axis, keepdims=keepdims, where=where)
+    return total / degrees(counted(a, axis, keepdims, where), removed)
+
+
+def degrees(count: Value, removed: Any) -> Value:
+    """The degrees of freedom that are left, not less than 0."""
+    left = count - removed
+    return np.maximum(left, 0) if isinstance(left, np.ndarray) else builtins.max(left, 0)
 
 
 @implements(np.std, method="std")
