@@ -19,18 +19,18 @@ SIZES: dict[str, Any] = {
     "strided": np.linspace(-2.3, 2.9, 12).reshape(3, 4).T[::2],
 }
 
-ANYWHERE = [
+ANYWHERE: list[tuple[Any, bool]] = [
     (np.negative, True), (np.positive, True), (np.square, True), (np.exp, True), (np.exp2, False), (np.expm1, True),
     (np.sin, True), (np.cos, True), (np.sinh, True), (np.cosh, True), (np.tanh, True), (np.arctan, True),
     (np.arcsinh, True), (np.deg2rad, False), (np.rad2deg, False), (np.radians, False), (np.degrees, False),
     (np.absolute, True), (np.fabs, False), (np.conjugate, True), (np.real, True), (np.imag, True), (np.sinc, False),
 ]  # fmt: skip
-POSITIVE = [
+POSITIVE: list[tuple[Any, bool]] = [
     (np.log, True), (np.log2, True), (np.log10, True), (np.log1p, True), (np.sqrt, True), (np.cbrt, False),
     (np.reciprocal, True),
 ]  # fmt: skip
-ROUNDING = [np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.sign]
-PAIRS = [
+ROUNDING: list[Any] = [np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.sign]
+PAIRS: list[tuple[Any, bool]] = [
     (np.add, True), (np.subtract, True), (np.multiply, True), (np.divide, True), (np.arctan2, False),
     (np.hypot, False), (np.logaddexp, False), (np.logaddexp2, False), (np.maximum, False), (np.minimum, False),
     (np.fmax, False), (np.fmin, False), (np.remainder, False), (np.fmod, False), (np.copysign, False),

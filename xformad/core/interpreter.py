@@ -22,10 +22,10 @@ from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 import numpy as np
 
-from xformad.errors import ConcretizationError, EscapedTracerError
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
+from xformad.errors import ConcretizationError, EscapedTracerError
 
 levels = itertools.count(1)
 
@@ -147,9 +147,11 @@ def spec_of(value: Value) -> ShapeDtype:
     if kind is np.ndarray:
         return value.shape, value.dtype
     if kind is Tracer:
-        return value.interpreter.spec(value)
+        interpreter: Interpreter = value.interpreter
+        return interpreter.spec(value)
     if hasattr(value, "dtype"):
-        return value.shape, value.dtype
+        spec: ShapeDtype = value.shape, value.dtype
+        return spec
     array = np.asarray(value)
     return array.shape, array.dtype
 

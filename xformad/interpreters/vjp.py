@@ -24,7 +24,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 from xformad.core.graph import Node
-from xformad.core.interpreter import SCALAR, Interpreter, Spec, dtype_of, shape_of, spec_of
+from xformad.core.interpreter import SCALAR, Interpreter, dtype_of, shape_of, spec_of
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
@@ -132,6 +132,7 @@ class Vjp(Interpreter):
             parents = [parents[k] for k in plan.select]
         kind = type(value)
         kept = value
+        spec: ShapeDtype
         if kind is float64 or kind is float:
             spec = SCALAR
             if plan.lossy_scalar:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from xformad.core import primitive as core
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.operations.exponential import log
 from xformad.operations.makers import elementwise, nondifferentiable
 
-add = elementwise(core.add, np.add, lambda g, _ans, _x, _y: g, lambda g, _ans, _x, _y: g)
+add: Primitive = elementwise(core.add, np.add, lambda g, _ans, _x, _y: g, lambda g, _ans, _x, _y: g)
 
-subtract = elementwise(core.subtract, np.subtract, lambda g, _ans, _x, _y: g, lambda g, _ans, _x, _y: -g)
+subtract: Primitive = elementwise(core.subtract, np.subtract, lambda g, _ans, _x, _y: g, lambda g, _ans, _x, _y: -g)
 
-multiply = elementwise(
+multiply: Primitive = elementwise(
     core.multiply, np.multiply, lambda g, _ans, _x, y: g * y, lambda g, _ans, x, _y: g * x, linear=True
 )
 
-divide = elementwise(core.divide, np.divide, lambda g, _ans, _x, y: g / y, lambda g, ans, _x, y: -(g * ans / y))
+divide: Primitive = elementwise(
+    core.divide, np.divide, lambda g, _ans, _x, y: g / y, lambda g, ans, _x, y: -(g * ans / y)
+)
 
-negative = elementwise(core.negative, np.negative, lambda g, _ans, _x: -g, linear=True)
+negative: Primitive = elementwise(core.negative, np.negative, lambda g, _ans, _x: -g, linear=True)
 
-positive = elementwise(core.positive, np.positive, lambda g, _ans, _x: g, linear=True)
+positive: Primitive = elementwise(core.positive, np.positive, lambda g, _ans, _x: g, linear=True)
 
-square = elementwise("square", np.square, lambda g, _ans, x: g * (x + x))
+square: Primitive = elementwise("square", np.square, lambda g, _ans, x: g * (x + x))
 
-reciprocal = elementwise("reciprocal", np.reciprocal, lambda g, ans, _x: -(g * ans * ans))
+reciprocal: Primitive = elementwise("reciprocal", np.reciprocal, lambda g, ans, _x: -(g * ans * ans))
 
 
 def power_vjp_base(g: Value, _ans: Value, x: Value, y: Value) -> Value:
@@ -46,18 +49,18 @@ def power_vjp_exponent(g: Value, ans: Value, x: Value, _y: Value) -> Value:
     return g * ans * log(np.where(x == 0, 1.0, x))
 
 
-power = elementwise(core.power, np.power, power_vjp_base, power_vjp_exponent)
+power: Primitive = elementwise(core.power, np.power, power_vjp_base, power_vjp_exponent)
 
-float_power = elementwise("float_power", np.float_power, power_vjp_base, power_vjp_exponent)
+float_power: Primitive = elementwise("float_power", np.float_power, power_vjp_base, power_vjp_exponent)
 
 floor_divide = nondifferentiable(core.floor_divide, np.floor_divide, 2)
 
 # x - y floor(x / y), whose second term is locally constant but for the factor y.
-remainder = elementwise(
+remainder: Primitive = elementwise(
     core.remainder, np.remainder, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.floor_divide(x, y))
 )
 
-fmod = elementwise("fmod", np.fmod, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.trunc(x / y)))
+fmod: Primitive = elementwise("fmod", np.fmod, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.trunc(x / y)))
 
 # x 2^i, i a whole number.
-ldexp = elementwise("ldexp", np.ldexp, lambda g, _ans, _x, i: ldexp(g, i), None)
+ldexp: Primitive = elementwise("ldexp", np.ldexp, lambda g, _ans, _x, i: ldexp(g, i), None)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.makers import elementwise, smooth
 
-conjugate = elementwise("conjugate", np.conjugate, lambda g, _ans, _x: conjugate(g))
+conjugate: Primitive = elementwise("conjugate", np.conjugate, lambda g, _ans, _x: conjugate(g))
 
 
 def real_vjp(g: Value, _ans: Value, _x: Value) -> Value:
@@ -22,6 +23,6 @@ def imag_vjp(g: Value, _ans: Value, _x: Value) -> Value:
     return g * dtype.type(-1j) if dtype.kind == "c" else np.zeros(shape_of(g), dtype)
 
 
-real = smooth("real", np.real, real_vjp, mask=ELEMENTWISE)
+real: Primitive = smooth("real", np.real, real_vjp, mask=ELEMENTWISE)
 
-imag = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)
+imag: Primitive = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)

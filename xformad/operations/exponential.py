@@ -6,26 +6,27 @@ import math
 
 import numpy as np
 
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.operations.makers import elementwise
 
-exp = elementwise("exp", np.exp, lambda g, ans, _x: g * ans)
+exp: Primitive = elementwise("exp", np.exp, lambda g, ans, _x: g * ans)
 
-exp2 = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * math.log(2)))
+exp2: Primitive = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * math.log(2)))
 
-expm1 = elementwise("expm1", np.expm1, lambda g, ans, _x: g * (ans + 1))
+expm1: Primitive = elementwise("expm1", np.expm1, lambda g, ans, _x: g * (ans + 1))
 
-log = elementwise("log", np.log, lambda g, _ans, x: g / x)
+log: Primitive = elementwise("log", np.log, lambda g, _ans, x: g / x)
 
-log2 = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)))
+log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)))
 
-log10 = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)))
+log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)))
 
-log1p = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x))
+log1p: Primitive = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x))
 
-sqrt = elementwise("sqrt", np.sqrt, lambda g, ans, _x: g * (0.5 / ans))
+sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda g, ans, _x: g * (0.5 / ans))
 
-cbrt = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans * ans))
+cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans * ans))
 
 
 def share(x: Value, y: Value, ans: Value, half: float) -> Value:
@@ -36,14 +37,14 @@ def share(x: Value, y: Value, ans: Value, half: float) -> Value:
     return np.where(infinite, np.where(x == y, half, 0.0), difference)
 
 
-logaddexp = elementwise(
+logaddexp: Primitive = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda g, ans, x, y: g * exp(share(x, y, ans, -math.log(2))),
     lambda g, ans, x, y: g * exp(share(y, x, ans, -math.log(2))),
 )
 
-logaddexp2 = elementwise(
+logaddexp2: Primitive = elementwise(
     "logaddexp2",
     np.logaddexp2,
     lambda g, ans, x, y: g * exp2(share(x, y, ans, -1.0)),

@@ -10,6 +10,7 @@ import numpy as np
 
 from xformad.core import primitive as core
 from xformad.core.interpreter import dtype_of
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Masked
 from xformad.operations.makers import elementwise
@@ -29,13 +30,13 @@ def second(g: Value, ans: Value, x: Value, y: Value) -> Masked:
     return taken(g, ans, y, x)
 
 
-maximum = elementwise("maximum", np.maximum, first, second)
+maximum: Primitive = elementwise("maximum", np.maximum, first, second)
 
-minimum = elementwise("minimum", np.minimum, first, second)
+minimum: Primitive = elementwise("minimum", np.minimum, first, second)
 
-fmax = elementwise("fmax", np.fmax, first, second)
+fmax: Primitive = elementwise("fmax", np.fmax, first, second)
 
-fmin = elementwise("fmin", np.fmin, first, second)
+fmin: Primitive = elementwise("fmin", np.fmin, first, second)
 
 
 def nonzero(x: Value) -> Value:
@@ -48,9 +49,9 @@ def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
     return g * np.conj(x) / nonzero(ans) if dtype_of(x).kind == "c" else g * sign(x)
 
 
-absolute = elementwise(core.absolute, np.absolute, absolute_vjp)
+absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
 
-fabs = elementwise("fabs", np.fabs, lambda g, _ans, x: g * sign(x))
+fabs: Primitive = elementwise("fabs", np.fabs, lambda g, _ans, x: g * sign(x))
 
 
 def sign_vjp(g: Value, ans: Value, x: Value) -> Value:
@@ -61,10 +62,10 @@ def sign_vjp(g: Value, ans: Value, x: Value) -> Value:
     return (g - inward) / nonzero(np.absolute(x))
 
 
-sign = elementwise("sign", np.sign, sign_vjp)
+sign: Primitive = elementwise("sign", np.sign, sign_vjp)
 
 # |x| with the sign of y: locally x or -x.
-copysign = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)
+copysign: Primitive = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)
 
 # 0, y or 1 as x is negative, zero or positive.
-heaviside = elementwise("heaviside", np.heaviside, None, lambda g, _ans, x, _y: np.where(x == 0, g, 0))
+heaviside: Primitive = elementwise("heaviside", np.heaviside, None, lambda g, _ans, x, _y: np.where(x == 0, g, 0))

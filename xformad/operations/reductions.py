@@ -33,12 +33,12 @@ def spread_value(x: Value, shape: Shape, axis: Axes, keepdims: bool) -> Value:
 
 
 def sum_value(x: Value, axis: Axes, keepdims: bool) -> Value:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # a bool, no literal
 
 
 # Repeats a reduction's result along the reduced axes: the transpose of `sum`.
 spread: Primitive = moves(
-    "spread", spread_value, lambda g, _ans, _x, shape, axis, keepdims: sum_(g, axis=axis, keepdims=keepdims)
+    "spread", spread_value, lambda g, _ans, _x, axis, keepdims, **_: sum_(g, axis=axis, keepdims=keepdims)
 )
 
 sum_: Primitive = moves(
@@ -62,9 +62,13 @@ def dtype_like(g: Value) -> np.dtype[np.inexact]:
     return np.dtype(np.float32 if np.dtype(getattr(g, "dtype", float)) in (np.float32, np.complex64) else np.float64)
 
 
-max_ = smooth("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp)
+max_: Primitive = smooth(
+    "max", lambda x, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
+)
 
-min_ = smooth("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp)
+min_: Primitive = smooth(
+    "min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
+)
 
 
 def others(x: Value, axis: int) -> Value:
@@ -131,6 +135,6 @@ cumprod: Primitive = smooth("cumprod", lambda x, axis: np.multiply.accumulate(x,
 
 
 # The square root of a sum of squares: its derivative at 0 is taken as 0, as that of a norm.
-root = smooth(
+root: Primitive = smooth(
     "root", np.sqrt, lambda g, ans, _x: g * np.where(ans == 0, 0, 0.5 / np.where(ans == 0, 1, ans)), check=TRUST
 )

@@ -12,37 +12,37 @@ from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.exponential import sqrt
 from xformad.operations.makers import elementwise, smooth
 
-sin = elementwise("sin", np.sin, lambda g, _ans, x: g * cos(x))
+sin: Primitive = elementwise("sin", np.sin, lambda g, _ans, x: g * cos(x))
 
-cos = elementwise("cos", np.cos, lambda g, _ans, x: g * -sin(x))
+cos: Primitive = elementwise("cos", np.cos, lambda g, _ans, x: g * -sin(x))
 
-tan = elementwise("tan", np.tan, lambda g, ans, _x: g * (1 + ans * ans))
+tan: Primitive = elementwise("tan", np.tan, lambda g, ans, _x: g * (1 + ans * ans))
 
-arcsin = elementwise("arcsin", np.arcsin, lambda g, _ans, x: g / sqrt((1 - x) * (1 + x)))
+arcsin: Primitive = elementwise("arcsin", np.arcsin, lambda g, _ans, x: g / sqrt((1 - x) * (1 + x)))
 
-arccos = elementwise("arccos", np.arccos, lambda g, _ans, x: -g / sqrt((1 - x) * (1 + x)))
+arccos: Primitive = elementwise("arccos", np.arccos, lambda g, _ans, x: -g / sqrt((1 - x) * (1 + x)))
 
-arctan = elementwise("arctan", np.arctan, lambda g, _ans, x: g / (1 + x * x))
+arctan: Primitive = elementwise("arctan", np.arctan, lambda g, _ans, x: g / (1 + x * x))
 
-sinh = elementwise("sinh", np.sinh, lambda g, _ans, x: g * cosh(x))
+sinh: Primitive = elementwise("sinh", np.sinh, lambda g, _ans, x: g * cosh(x))
 
-cosh = elementwise("cosh", np.cosh, lambda g, _ans, x: g * sinh(x))
+cosh: Primitive = elementwise("cosh", np.cosh, lambda g, _ans, x: g * sinh(x))
 
-tanh = elementwise("tanh", np.tanh, lambda g, ans, _x: g * (1.0 - ans * ans))
+tanh: Primitive = elementwise("tanh", np.tanh, lambda g, ans, _x: g * (1.0 - ans * ans))
 
-arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, _ans, x: g / sqrt(x * x + 1))
+arcsinh: Primitive = elementwise("arcsinh", np.arcsinh, lambda g, _ans, x: g / sqrt(x * x + 1))
 
-arccosh = elementwise("arccosh", np.arccosh, lambda g, _ans, x: g / (sqrt(x - 1) * sqrt(x + 1)))
+arccosh: Primitive = elementwise("arccosh", np.arccosh, lambda g, _ans, x: g / (sqrt(x - 1) * sqrt(x + 1)))
 
-arctanh = elementwise("arctanh", np.arctanh, lambda g, _ans, x: g / ((1 - x) * (1 + x)))
+arctanh: Primitive = elementwise("arctanh", np.arctanh, lambda g, _ans, x: g / ((1 - x) * (1 + x)))
 
-deg2rad = elementwise("deg2rad", np.deg2rad, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
+deg2rad: Primitive = elementwise("deg2rad", np.deg2rad, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
 
-rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
+rad2deg: Primitive = elementwise("rad2deg", np.rad2deg, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
 
-radians = elementwise("radians", np.radians, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
+radians: Primitive = elementwise("radians", np.radians, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
 
-degrees = elementwise("degrees", np.degrees, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
+degrees: Primitive = elementwise("degrees", np.degrees, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
 
 
 def squared_radius(x: Value, y: Value) -> Value:
@@ -51,7 +51,7 @@ def squared_radius(x: Value, y: Value) -> Value:
     return np.where(total == 0, 1.0, total)
 
 
-arctan2 = elementwise(
+arctan2: Primitive = elementwise(
     "arctan2",
     np.arctan2,
     lambda g, _ans, y, x: g * x / squared_radius(x, y),

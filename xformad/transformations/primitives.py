@@ -19,7 +19,7 @@ class FunctionPrimitive(Primitive, Generic[P, R]):
     """A primitive made of a function. Traced arguments given by keyword are moved to their positions."""
 
     def __init__(self, fun: Callable[P, R], *, name: str | None = None, multiple: bool = False) -> None:
-        super().__init__(name or getattr(fun, "__name__", "primitive"), fun, multiple=multiple)
+        super().__init__(name or str(getattr(fun, "__name__", "primitive")), fun, multiple=multiple)
         functools.update_wrapper(self, fun)
 
     def __call__(self, *args: P.args, **params: P.kwargs) -> R:
@@ -38,8 +38,8 @@ class FunctionPrimitive(Primitive, Generic[P, R]):
             )
         return positional, keywords
 
-    def __reduce__(self) -> Any:
-        return self.__qualname__
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", self.name))
 
 
 def primitive(fun: Callable[P, R]) -> FunctionPrimitive[P, R]:

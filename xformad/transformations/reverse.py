@@ -22,7 +22,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, IndependentOutputWarning, TreeError
 from xformad.transformations.pullback import Record, ones_like_output, record
-from xformad.transformations.transformed import Argnums, Transformed, checked_argnums, keys_of
+from xformad.transformations.transformed import Argnums, Key, Transformed, checked_argnums, keys_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +40,9 @@ class Options(NamedTuple):
 
 def recorded(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
     argnums = options.argnums
-    keys = [argnums] if type(argnums) is int and 0 <= argnums < len(args) else keys_of(fun, argnums, args, kwargs)
+    keys: list[Key] = (
+        [argnums] if type(argnums) is int and 0 <= argnums < len(args) else keys_of(fun, argnums, args, kwargs)
+    )
     return record(fun, args, kwargs, keys, options.has_aux)
 
 

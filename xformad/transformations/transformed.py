@@ -106,9 +106,9 @@ def checked_argnums(argnums: Argnums) -> Argnums:
     Raises:
         ArgumentError: if they are not of the kinds that name arguments.
     """
-    if isinstance(argnums, list):
-        argnums = tuple(argnums)
-    for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
+    chosen: Any = tuple(argnums) if isinstance(argnums, list | tuple) else argnums
+    for argnum in chosen if isinstance(chosen, tuple) else (chosen,):
         if not isinstance(argnum, int | str) or isinstance(argnum, bool):
             raise ArgumentError(f"argnums must be an int, an argument name, or a tuple of these, not {argnums!r}")
-    return argnums
+    checked: Argnums = chosen
+    return checked
