@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy import dtype, ndarray
 
-from xformad.errors import ConcretizationError, UnsupportedError
+from xformad.core.index import index_value
 from xformad.core.typing import Implementation, Params, Shape, Value
+from xformad.errors import ConcretizationError, UnsupportedError
 
 if TYPE_CHECKING:
     from xformad.core.interpreter import Interpreter
@@ -61,7 +62,13 @@ class Primitive:
             return self.implementation(*args, **params)
         return newest.process(self, args, params)
 
-    __call__ = bind
+    def __call__(self, *args: Value, **params: Any) -> Value:
+        if len(args) == 1:  # the usual call inside of rules: spare it the loop
+            arg = args[0]
+            if type(arg) is Tracer:
+                return arg.interpreter.process(self, args, params)
+            return self.implementation(arg, **params) if params else self.implementation(arg)
+        return self.bind(*args, **params)
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"
@@ -299,7 +306,7 @@ class Tracer:
 
     def __getitem__(self, index: Any) -> Value:
         if type(index) is int:
-            return getitem.bind(self, index=index)
+            return self.interpreter.process(getitem, (self,), {"index": index})
         return METHODS["__getitem__"](self, index)
 
     def __setitem__(self, index: Any, value: Value) -> None:
@@ -472,4 +479,4 @@ floor = Primitive("floor", np.floor)
 ceil = Primitive("ceil", np.ceil)
 trunc = Primitive("trunc", np.trunc)
 rint = Primitive("rint", np.rint)
-getitem = Primitive("getitem", lambda x, index: x[index])
+getitem = Primitive("getitem", index_value)

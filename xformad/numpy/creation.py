@@ -1,0 +1,141 @@
+"""Making arrays of nested lists that hold traced values: `array`, `asarray`, `asanyarray`, `ascontiguousarray`.
+
+NumPy does not dispatch these. A call without traced values is NumPy's own; one with them NumPy refuses, as it would
+drop their derivatives, and then the lists are joined by `stack`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xformad.core.interpreter import shape_of
+from xformad.core.primitive import METHODS, Tracer
+from xformad.core.typing import Shape, Value
+from xformad.errors import ConcretizationError
+from xformad.operations import joining
+from xformad.operations import shape as operations
+
+
+def array(object: Any, *args: Any, **kwargs: Any) -> Value:
+    """An array of numbers, arrays, traced values, and nested lists of these. The arguments are those of `numpy.array`.
+
+    Raises:
+        ValueError: if the lists are not regular.
+
+    >>> array([1.0, 2.0], dtype="float32")
+    array([1., 2.], dtype=float32)
+    """
+    try:
+        return np.array(object, *args, **kwargs)
+    except ConcretizationError:
+        return array_of(object, *args, **kwargs)
+
+
+def array_of(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: str = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
+) -> Value:
+    """`numpy.array` of what holds traced values."""
+    del order, subok, ndmax, like
+    result = assembled(object)
+    if dtype is not None and np.dtype(dtype) != result.dtype:
+        result = result.astype(dtype)
+    elif result is object and copy:
+        result = operations.copy(result)
+    shape = shape_of(result)
+    return result if len(shape) >= ndmin else np.reshape(result, (1,) * (ndmin - len(shape)) + shape)
+
+
+def asarray(a: Any, *args: Any, **kwargs: Any) -> Value:
+    """As `array`, without a copy of what is an array already.
+
+    >>> asarray([1.0, 2.0])
+    array([1., 2.])
+    """
+    try:
+        return np.asarray(a, *args, **kwargs)
+    except ConcretizationError:
+        return asarray_of(a, *args, **kwargs)
+
+
+def asanyarray(a: Any, *args: Any, **kwargs: Any) -> Value:
+    """As `asarray`; subclasses of ndarray pass.
+
+    >>> asanyarray([1.0, 2.0])
+    array([1., 2.])
+    """
+    try:
+        return np.asanyarray(a, *args, **kwargs)
+    except ConcretizationError:
+        return asarray_of(a, *args, **kwargs)
+
+
+def asarray_of(
+    a: Any, dtype: Any = None, order: str = "K", *, device: Any = None, copy: bool | None = None, like: Any = None
+) -> Value:
+    """`numpy.asarray` of what holds traced values."""
+    del device
+    return array_of(a, dtype, order=order, copy=copy, like=like)
+
+
+def ascontiguousarray(a: Any, *args: Any, **kwargs: Any) -> Value:
+    """As `asarray`, of at least one dimension, contiguous in memory.
+
+    >>> ascontiguousarray(2.0)
+    array([2.])
+    """
+    try:
+        return np.ascontiguousarray(a, *args, **kwargs)
+    except ConcretizationError:
+        return contiguous_of(a, *args, **kwargs)
+
+
+def contiguous_of(a: Any, dtype: Any = None, *, like: Any = None) -> Value:
+    """`numpy.ascontiguousarray` of what holds traced values."""
+    return array_of(a, dtype, copy=False, ndmin=1, like=like)
+
+
+def assembled(x: Any) -> Value:
+    """A traced value as it is; nested lists with traced values in them as one array."""
+    if type(x) is Tracer:
+        return x
+    leaves: list[Value] = []
+    shape = gather(x, leaves)
+    inner = shape_of(leaves[0])
+    if any(shape_of(leaf) != inner for leaf in leaves):
+        raise inhomogeneous()
+    flat = joining.stack(*leaves, axis=0)
+    return flat if len(shape) == 1 else operations.reshape(flat, shape=shape + inner)
+
+
+def gather(x: Any, leaves: list[Value]) -> Shape:
+    """Collect the leaves of nested lists, and tell the lists' lengths."""
+    if type(x) is Tracer or not (isinstance(x, list | tuple) or hasattr(x, "__len__")):
+        leaves.append(x)
+        return ()
+    if isinstance(x, np.ndarray):
+        leaves.append(x)
+        return ()
+    shapes_inside = {gather(each, leaves) for each in x}
+    if len(shapes_inside) != 1:
+        raise inhomogeneous()
+    return (len(x), *shapes_inside.pop())
+
+
+def inhomogeneous() -> ValueError:
+    return ValueError(
+        "setting an array element with a sequence. The requested array has an inhomogeneous shape after its lists "
+        "with traced values were read"
+    )
+
+
+METHODS["asarray"] = asarray

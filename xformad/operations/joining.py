@@ -1,0 +1,39 @@
+"""Joining arrays: along an axis that they have, and along a new one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core.primitive import Primitive, getitem
+from xformad.core.typing import Value
+from xformad.interpreters.vjp_rules import MOVES
+from xformad.operations.makers import variadic
+
+SCALARS = frozenset((float, np.float64))
+
+
+def concatenate_value(*arrays: Value, axis: int, bounds: tuple[int, ...]) -> Value:
+    return np.concatenate(arrays, axis=axis)
+
+
+def concatenate_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: int, bounds: tuple[int, ...]) -> Value:
+    cut = slice(bounds[argnum], bounds[argnum + 1])
+    return getitem(g, index=(slice(None),) * axis + (cut,) if axis else cut)
+
+
+# `bounds`: where along the axis each array begins, and where the last one ends.
+concatenate: Primitive = variadic("concatenate", concatenate_value, concatenate_vjp, mask=MOVES)
+
+
+def stack_value(*arrays: Value, axis: int) -> Value:
+    for array in arrays:
+        if type(array) not in SCALARS:
+            return np.stack(arrays, axis=axis)
+    return np.array(arrays)
+
+
+def stack_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: int) -> Value:
+    return getitem(g, index=(slice(None),) * axis + (argnum,) if axis else argnum)
+
+
+stack: Primitive = variadic("stack", stack_value, stack_vjp, mask=MOVES)

@@ -1,0 +1,32 @@
+"""Selecting entries by conditions. What is sent to the entry not taken is structurally zero."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core.interpreter import shape_of
+from xformad.core.typing import Value
+from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.vjp_rules import ELEMENTWISE
+from xformad.operations.makers import nondifferentiable, smooth
+
+
+def where_vjp_first(g: Value, _ans: Value, condition: Value, _x: Value, _y: Value) -> Masked:
+    return Masked(where(condition, g, 0), filling(condition, g))
+
+
+def where_vjp_second(g: Value, _ans: Value, condition: Value, _x: Value, _y: Value) -> Masked:
+    return Masked(where(condition, 0, g), filling(np.logical_not(condition), g))
+
+
+def filling(mask: Value, g: Value) -> Value:
+    """A mask in the shape of a cotangent."""
+    shape = shape_of(g)
+    return mask if shape_of(mask) == shape else np.broadcast_to(mask, shape)
+
+
+# The condition is a boolean array.
+where = smooth("where", np.where, None, where_vjp_first, where_vjp_second, mask=ELEMENTWISE)
+
+# NaN and infinities replaced: what the finite entries are is of no account here.
+replacement = nondifferentiable("replacement", np.nan_to_num)
