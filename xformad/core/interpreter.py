@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -108,7 +109,7 @@ class Interpreter(ABC):
 
     def concretize(self, tracer: Tracer, how: str) -> Value:
         """`float(x)`, `numpy.asarray(x)` and the like: what would leave the interpreter's sight."""
-        plain = how.replace("x", "xformad.stop_gradient(x)")
+        plain = re.sub(r"\bx\b", "xformad.stop_gradient(x)", how)
         raise ConcretizationError(
             f"{how} at {user_line()} would drop the derivative of a value traced by {self.name}; use NumPy's functions "
             "on it and build arrays with xformad.numpy.array or numpy.stack; "

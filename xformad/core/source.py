@@ -18,3 +18,13 @@ def user_line() -> str:
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def user_depth() -> int:
+    """The `stacklevel` with which the caller's `warnings.warn` names the line that `user_line` does."""
+    depth = 1
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+        depth += 1
+    return depth

@@ -73,7 +73,9 @@ class Vjp(Interpreter):
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument. It holds a copy, so that the caller's array may change afterwards."""
         if type(value) is ndarray:
-            value = value.copy()
+            value = value.copy(order="K")
+        elif type(value) is Tracer and not value.interpreter.live:
+            value.interpreter.escaped()
         self.count += 1
         spec = SCALAR if type(value) is int else spec_of(value)
         return Tracer(self, value, Node(self.count, value, None, (), NO_PARAMS, (), spec, None))
@@ -107,11 +109,17 @@ class Vjp(Interpreter):
             if type(x) is not Tracer or x.interpreter is not self:
                 parents = (y.extra,)
                 y = y.value
-                plan = entry.quick[2] or entry.plan(primitive, 2, 2)
+                if type(x) is float or type(x) is int:
+                    plan = entry.quick[6] or entry.plan_beside_number(primitive, 2)
+                else:
+                    plan = entry.quick[2] or entry.plan(primitive, 2, 2)
             elif type(y) is not Tracer or y.interpreter is not self:
                 parents = (x.extra,)
                 x = x.value
-                plan = entry.quick[1] or entry.plan(primitive, 1, 2)
+                if type(y) is int or type(y) is float:
+                    plan = entry.quick[5] or entry.plan_beside_number(primitive, 1)
+                else:
+                    plan = entry.quick[1] or entry.plan(primitive, 1, 2)
             else:
                 parents = (x.extra, y.extra)
                 x = x.value
@@ -137,6 +145,12 @@ class Vjp(Interpreter):
             spec = SCALAR
             if plan.lossy_scalar:
                 values = plan.keep(values, self.snapshots)
+        elif kind is ndarray:
+            spec = (value.shape, value.dtype)
+            if plan.lossy:
+                values = plan.blank or plan.keep(values, self.snapshots)
+            if not plan.keep_value:
+                kept = None
         elif primitive.multiple:
             spec = SCALAR
             values = plan.keep(values, self.snapshots)
@@ -236,23 +250,31 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
         value = node.value
         args = node.args
         rules = plan.rules
-        messages = messages_of(node, g) if plan.joint or type(g) in SPECIAL else None
-        for i, parent in enumerate(node.parents):
+        if plan.joint or type(g) in SPECIAL:
+            messages = messages_of(node, g)
+            rules = messages  # one a parent, too
+        else:
+            messages = None
+        for parent, rule in zip(node.parents, rules, strict=False):
             if messages is not None:
-                message = messages[i]
+                message = rule
             elif params or len(args) > 2:
-                message = rules[i](g, value, *args, **params)
+                message = rule(g, value, *args, **params)
             elif len(args) == 2:
-                message = rules[i](g, value, args[0], args[1])
+                message = rule(g, value, args[0], args[1])
             else:
-                message = rules[i](g, value, args[0])
+                message = rule(g, value, args[0])
             if check == BROADCAST:
-                if parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
+                shape, dtype = parent.spec
+                if type(message) is ndarray:
+                    if message.shape != shape or message.dtype is not dtype:
+                        message = fitted(message, parent)
+                elif parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
                     message = fitted(message, parent)
             elif check == STRICT:
                 if message is None and messages is not None:
                     continue
-                message = strict(message, parent, node, i)
+                message = strict(message, parent, node)
             if parent in cotangents:
                 cotangents[parent] = accumulate(cotangents[parent], message, parent)
             else:
@@ -324,12 +346,13 @@ def mask_for(mask: Value, parent: Node) -> Value:
     return mask if shape_of(mask) == parent.shape else unbroadcast(np.asarray(mask, float64), parent.shape) != 0
 
 
-def strict(message: Value, parent: Node, node: Node, i: int) -> Value:
+def strict(message: Value, parent: Node, node: Node) -> Value:
     """Refuse a cotangent that is not of its argument's shape and dtype. Python numbers are scalars of any dtype."""
-    if type(message) in SPECIAL:
+    if type(message) in SPECIAL or spec_of(message) == parent.spec:
         return message
     assert node.primitive is not None
-    what = f"the vjp rule of primitive '{node.primitive.name}' with respect to argument {node.argnums[i]}"
+    argnum = node.argnums[node.parents.index(parent)]
+    what = f"the vjp rule of primitive '{node.primitive.name}' with respect to argument {argnum}"
     if message is None:
         raise RuleError(f"{what} returned None; return a cotangent of shape {parent.shape}")
     shape, dtype = spec_of(message)

@@ -66,9 +66,9 @@ def jacobian_of(run: Record, argnums: Argnums) -> Any:
 
 def run_jacobian(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     run = recorded(fun, options, args, kwargs)
+    matrix = jacobian_of(run, options.argnums)
     if not any(run.nodes):
         warn_independent(fun)
-    matrix = jacobian_of(run, options.argnums)
     return (matrix, run.aux) if options.has_aux else matrix
 
 
@@ -77,6 +77,8 @@ def run_value_and_jacobian(
 ) -> Any:
     run = recorded(fun, options, args, kwargs)
     matrix = jacobian_of(run, options.argnums)
+    if not any(run.nodes):
+        warn_independent(fun)
     return ((run.out, run.aux), matrix) if options.has_aux else (run.out, matrix)
 
 
@@ -103,7 +105,9 @@ def value_and_jacobian(fun: Callable[P, R], argnums: Argnums = 0, *, has_aux: bo
 
 
 def run_hessian(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return run_jacobian(grad(fun, options.argnums, has_aux=options.has_aux), options, args, kwargs)  # type: ignore[call-overload]
+    run = recorded(grad(fun, options.argnums, has_aux=options.has_aux), options, args, kwargs)  # type: ignore[call-overload]
+    matrix = jacobian_of(run, options.argnums)
+    return (matrix, run.aux) if options.has_aux else matrix
 
 
 def hessian(fun: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Transformed[P, Any]:

@@ -105,11 +105,11 @@ class Record:
             self.structure = tree.LEAF
             node = node_of(out, tape)
             self.nodes = [node]
-            self.leaves = [out if node is None else out.value]
+            self.leaves = [constant(out) if node is None else out.value]
         else:
             leaves, self.structure = tree.flatten(out)
             self.nodes = [node_of(x, tape) for x in leaves]
-            self.leaves = [x if node is None else x.value for x, node in zip(leaves, self.nodes, strict=True)]
+            self.leaves = [constant(x) if node is None else x.value for x, node in zip(leaves, self.nodes, strict=True)]
         self.aux = aux
         self.arguments = arguments
 
@@ -150,6 +150,13 @@ class Record:
 def node_of(x: Value, tape: Vjp) -> Node | None:
     """The node of a tracer of this tape; None for any other value."""
     return x.extra if type(x) is Tracer and x.interpreter is tape else None
+
+
+def constant(x: Value) -> Value:
+    """A leaf of a result that is not of the tape; a tracer among them must not have escaped."""
+    if type(x) is Tracer and not x.interpreter.live:
+        x.interpreter.escaped()
+    return x
 
 
 def like(argument: Argument, gradients: Any, held: list[Value]) -> Any:

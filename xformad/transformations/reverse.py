@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, final, overload
 
 import numpy as np
-from numpy import float64
 
 from xformad import tree
 from xformad.core.interpreter import SCALAR, spec_of
 from xformad.core.primitive import Tracer
+from xformad.core.source import user_depth
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, IndependentOutputWarning, TreeError
 from xformad.transformations.pullback import Record, ones_like_output, record
@@ -75,10 +75,6 @@ def seed(run: Record, fun: Callable[..., Any], options: Options) -> Value:
             f"{type(run.out).__name__}; use jacobian, or return one number"
         )
     value = run.leaves[0]
-    if run.nodes[0] is None:
-        warn_independent(fun)
-    if type(value) is float or type(value) is float64:
-        return 1.0
     shape, dtype = spec_of(value)
     if shape != ():
         raise DifferentiationError(
@@ -91,11 +87,13 @@ def seed(run: Record, fun: Callable[..., Any], options: Options) -> Value:
             f"grad needs a function with a real scalar result, but {name_of(fun)} returned a {dtype} number; "
             "use holomorphic=True if it is holomorphic, or return its real part, or use jacobian or elementwise_grad"
         )
-    if dtype.kind not in "fciub":
+    if dtype.kind not in "fc" and type(value) is not int:
         raise DifferentiationError(
-            f"grad needs a function with a real scalar result, but {name_of(fun)} returned {value!r}; "
-            "use jacobian or elementwise_grad for results that are arrays"
+            f"grad needs a function with a real scalar result, but {name_of(fun)} returned {value!r}, of type "
+            f"{type(value).__name__}; return a floating-point number, or use jacobian or elementwise_grad"
         )
+    if run.nodes[0] is None:
+        warn_independent(fun)
     return dtype.type(1) if dtype.kind in "fc" else 1.0
 
 
@@ -103,7 +101,7 @@ def warn_independent(fun: Callable[..., Any]) -> None:
     warnings.warn(
         f"the result of {name_of(fun)} does not depend on the arguments differentiated: the derivatives are zero",
         IndependentOutputWarning,
-        stacklevel=5,
+        stacklevel=user_depth(),
     )
 
 
@@ -175,7 +173,10 @@ def value_and_grad(
 
 def run_elementwise(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     run = recorded(fun, options, args, kwargs)
-    gradient = bare(run.consume(ones_like_output(run, "elementwise_grad")), options.argnums)
+    ones = ones_like_output(run, "elementwise_grad")
+    if not any(run.nodes):
+        warn_independent(fun)
+    gradient = bare(run.consume(ones), options.argnums)
     return (gradient, run.aux) if options.has_aux else gradient
 
 
