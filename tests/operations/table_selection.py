@@ -54,7 +54,7 @@ REAL: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "piecewise": (lambda x: np.piecewise(x, [x < 0, x >= 1], [np.sin, lambda t: t * t, 0.5]), (A,)),
     "piecewise overlap": (lambda x: np.piecewise(x, [x < 1, x < 0], [np.sin, lambda t: t * t]), (A,)),
     "piecewise scalar": (lambda x: np.piecewise(x, [x < 0], [np.sin, np.exp]), (0.5,)),
-    "piecewise one condition": (lambda x: np.piecewise(x, x > 0, [np.sin, 0.0]), (A,)),
+    "piecewise one condition": (lambda x: np.piecewise(x, x > 0, [np.sin, 0.0]), (V,)),
     "piecewise argument": (lambda x, c: np.piecewise(x, [x > 0], [lambda t, c: t * c, 0.0], c), (A, 0.7)),
     "clip": (lambda x: np.clip(x, -1.0, 1.0), (A,)),
     "clip below": (lambda x: np.clip(x, 0.0, None), (A,)),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
+from numpy import asarray
+
 from xformad.core.typing import Value
 
 
@@ -25,6 +27,8 @@ class Placeholder:
 
 ARRAY: Final = Placeholder()
 
+NUMBERS: Final = (float, int, complex)
+
 
 def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
     """The index that NumPy takes, from its static part and its arrays, which stand where it has `ARRAY`.
@@ -41,5 +45,7 @@ def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
 
 
 def index_value(x: Value, *arrays: Value, index: Any) -> Value:
-    """The implementation of `getitem`."""
+    """The implementation of `getitem`. A Python number is indexed as NumPy's scalar of it."""
+    if isinstance(x, NUMBERS):
+        x = asarray(x)[()]
     return x[assemble(index, arrays)] if arrays else x[index]

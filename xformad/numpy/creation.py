@@ -50,7 +50,7 @@ def array_of(
     if dtype is not None and np.dtype(dtype) != result.dtype:
         result = result.astype(dtype)
     elif result is object and copy:
-        result = operations.copy(result)
+        result = operations.copy(result, order="K")
     shape = shape_of(result)
     return result if len(shape) >= ndmin else np.reshape(result, (1,) * (ndmin - len(shape)) + shape)
 
@@ -106,36 +106,34 @@ def contiguous_of(a: Any, dtype: Any = None, *, like: Any = None) -> Value:
 
 def assembled(x: Any) -> Value:
     """A traced value as it is; nested lists with traced values in them as one array."""
-    if type(x) is Tracer:
+    if type(x) is Tracer or not isinstance(x, list | tuple):
         return x
     leaves: list[Value] = []
-    shape = gather(x, leaves)
-    inner = shape_of(leaves[0])
-    if any(shape_of(leaf) != inner for leaf in leaves):
-        raise inhomogeneous()
-    flat = joining.stack(*leaves, axis=0)
-    return flat if len(shape) == 1 else operations.reshape(flat, shape=shape + inner)
+    lengths = regular(x, leaves)
+    if lengths is not None:  # all leaves at once
+        flat = stacked(leaves)
+        return flat if len(lengths) == 1 else operations.reshape(flat, shape=lengths + shape_of(leaves[0]))
+    return stacked([assembled(each) for each in x])
 
 
-def gather(x: Any, leaves: list[Value]) -> Shape:
-    """Collect the leaves of nested lists, and tell the lists' lengths."""
-    if type(x) is Tracer or not (isinstance(x, list | tuple) or hasattr(x, "__len__")):
+def stacked(parts: list[Value]) -> Value:
+    shape = shape_of(parts[0])
+    if any(shape_of(part) != shape for part in parts):
+        raise ValueError(
+            "setting an array element with a sequence. The requested array has an inhomogeneous shape: its parts have "
+            f"the shapes {', '.join(dict.fromkeys(str(shape_of(part)) for part in parts))}"
+        )
+    return joining.stack(*parts, axis=0)
+
+
+def regular(x: Any, leaves: list[Value]) -> Shape | None:
+    """Collect the leaves of nested lists and return the lists' lengths; None where they differ."""
+    if type(x) is Tracer or not isinstance(x, list | tuple):
         leaves.append(x)
         return ()
-    if isinstance(x, np.ndarray):
-        leaves.append(x)
-        return ()
-    shapes_inside = {gather(each, leaves) for each in x}
-    if len(shapes_inside) != 1:
-        raise inhomogeneous()
-    return (len(x), *shapes_inside.pop())
-
-
-def inhomogeneous() -> ValueError:
-    return ValueError(
-        "setting an array element with a sequence. The requested array has an inhomogeneous shape after its lists "
-        "with traced values were read"
-    )
+    inside = {regular(each, leaves) for each in x}
+    lengths = inside.pop() if len(inside) == 1 else None
+    return None if lengths is None else (len(x), *lengths)
 
 
 METHODS["asarray"] = asarray

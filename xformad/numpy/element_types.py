@@ -36,9 +36,14 @@ def astype_method(
     return astype(x, dtype, copy=copy)
 
 
-@implements(np.copy, method="copy")
+@implements(np.copy)
 def copy(a: Value, order: str = "K", subok: bool = False) -> Value:
-    return operations.copy(a)
+    return operations.copy(a, order=order)
+
+
+@implements(method="copy")
+def copy_method(x: Tracer, order: str = "C") -> Value:
+    return operations.copy(x, order=order)
 
 
 @implements(np.shape)

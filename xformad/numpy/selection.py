@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -65,28 +66,31 @@ def choose(a: Value, choices: Any, out: None = None, mode: str = "raise") -> Val
     return result if shape_of(result) == shape else np.broadcast_to(result, shape)
 
 
+def is_array(x: Value) -> bool:
+    """Whether NumPy takes a member of `condlist` for a condition, not for an entry of the only one."""
+    return isinstance(x, list | np.ndarray) or (type(x) is Tracer and x.ndim > 0)
+
+
 @implements(np.piecewise)
 def piecewise(
     x: Value, condlist: Any, funclist: Sequence[Value | Callable[..., Value]], *args: Any, **kw: Any
 ) -> Value:
     x = as_array(x)
     shape = shape_of(x)
-    if np.isscalar(condlist) or (not isinstance(condlist[0], list | np.ndarray | Tracer) and shape != ()):
+    if np.isscalar(condlist) or (shape != () and not is_array(condlist[0])):
         condlist = [condlist]
-    conditions = [np.broadcast_to(np.asarray(condition, bool), shape) for condition in condlist]
+    conditions = [np.broadcast_to(truth(condition), shape) for condition in condlist]
     if len(conditions) == len(funclist) - 1:
-        conditions.append(~np.logical_or.reduce(conditions))
+        conditions.append(np.logical_not(reduce(np.logical_or, conditions)))
     elif len(conditions) != len(funclist):
-        raise ValueError(
-            f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} functions are "
-            "expected"
-        )
+        count = len(conditions)
+        raise ValueError(f"with {count} condition(s), either {count} or {count + 1} functions are expected")
     pieces, masks = [], []
     later = np.zeros(shape, bool)
     for condition, fun in zip(reversed(conditions), reversed(funclist), strict=True):
-        mask = condition & ~later  # where conditions overlap, the last one counts
-        later = later | condition
-        if mask.any():
+        mask = np.logical_and(condition, np.logical_not(later))  # where conditions overlap, the last one counts
+        later = np.logical_or(later, condition)
+        if np.any(mask):
             pieces.append(fun(x[mask], *args, **kw) if callable(fun) else fun)
             masks.append(mask)
     return indexing.scattered(pieces, masks, shape, dtype_of(x))

@@ -74,7 +74,7 @@ def ravel(a: Value, order: str = "C") -> Value:
 
 @implements(method="flatten")
 def flatten(x: Tracer, order: str = "C") -> Value:
-    return operations.copy(ravel(x, order))
+    return operations.copy(ravel(x, order), order="C")
 
 
 def transposed(a: Value, axes: Shape) -> Value:
@@ -282,7 +282,7 @@ def rot90(m: Value, k: int = 1, axes: Sequence[int] = (0, 1)) -> Value:
         raise ValueError("Axes must be different.")
     k %= 4
     if k == 0:
-        return operations.copy(m)
+        return operations.copy(m, order="K")
     if k == 2:
         return operations.flip(m, axis=(first, second))
     if k == 1:

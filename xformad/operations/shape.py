@@ -65,11 +65,11 @@ def pad_vjp(g: Value, _ans: Value, _x: Value, widths: tuple[tuple[int, int], ...
 pad = moves("pad", lambda x, widths: np.pad(x, widths), pad_vjp)
 
 
-def copied(x: Value) -> Value:
-    return x.copy() if hasattr(x, "copy") else x
+def copy_value(x: Value, order: str) -> Value:
+    return x.copy(order) if isinstance(x, np.ndarray) else x
 
 
-copy = moves("copy", copied, lambda g, _ans, _x: g)
+copy = moves("copy", copy_value, lambda g, _ans, _x, order: g)  # noqa: ARG005
 
 
 def converted(x: Value, dtype: np.dtype[Any]) -> Value:
