@@ -1,0 +1,104 @@
+"""Products of arrays: `matmul`, `tensordot`, `cross`. Each is linear in both factors, so a rule is another product.
+
+With G the cotangent of X Y, that of X is G Y^T and that of Y is X^T G. The transposes are plain, not conjugated: see
+docs/conventions.md.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from xformad.core import primitive as core
+from xformad.core.primitive import UFUNCS, Primitive
+from xformad.core.typing import Value
+from xformad.interpreters.vjp_rules import BROADCAST, VjpEntry, vjp_rules
+from xformad.operations.makers import smooth
+
+Axes = tuple[int, ...]
+
+
+def rows(x: Value) -> Value:
+    """A stack of matrices as one tall matrix."""
+    shape = x.shape
+    return x.reshape((math.prod(shape[:-1]), shape[-1]))
+
+
+def matmul_vjp_left(g: Value, _ans: Value, _x: Value, y: Value) -> Value:
+    ndim = y.ndim
+    if ndim == 2:
+        return g @ y.T
+    if ndim == 1:
+        return g[..., None] * y if _x.ndim > 1 else g * y
+    if _x.ndim == 1:
+        return (y @ g[..., None])[..., 0]
+    return g @ np.swapaxes(y, -1, -2)
+
+
+def matmul_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
+    ndim = x.ndim
+    right = _y.ndim
+    if ndim == 2:
+        return x.T @ g if right > 1 else g @ x
+    if ndim == 1:
+        if right == 1:
+            return g * x
+        return x[:, None] * (g if right == 2 else g[..., None, :])
+    if right == 1:
+        return g.reshape((g.size,)) @ rows(x)
+    # One factor for a whole stack: the sum over the stack is part of one product.
+    return rows(x).T @ rows(g) if right == 2 else np.swapaxes(x, -1, -2) @ g
+
+
+matmul = core.matmul
+UFUNCS[np.matmul] = matmul
+vjp_rules[matmul] = VjpEntry({0: matmul_vjp_left, 1: matmul_vjp_right}, check=BROADCAST, linear=True)
+
+
+def free(ndim: int, axes: Axes) -> list[int]:
+    """The axes that a product does not sum over."""
+    return [i for i in range(ndim) if i not in axes]
+
+
+def back(product: Value, order: list[int]) -> Value:
+    """Put axes that stand in this order back into their places."""
+    inverse = [order.index(i) for i in range(len(order))]
+    return product if inverse == list(range(len(order))) else np.transpose(product, inverse)
+
+
+def tensordot_vjp_left(g: Value, _ans: Value, _x: Value, y: Value, axes: tuple[Axes, Axes]) -> Value:
+    of_x, of_y = axes
+    free_x, free_y = free(_x.ndim, of_x), free(y.ndim, of_y)
+    ndim = len(free_x) + len(free_y)
+    product = tensordot(g, y, axes=(tuple(range(len(free_x), ndim)), tuple(free_y)))
+    return back(product, [*free_x, *(of_x[of_y.index(axis)] for axis in sorted(of_y))])
+
+
+def tensordot_vjp_right(g: Value, _ans: Value, x: Value, _y: Value, axes: tuple[Axes, Axes]) -> Value:
+    of_x, of_y = axes
+    free_x, free_y = free(x.ndim, of_x), free(_y.ndim, of_y)
+    product = tensordot(x, g, axes=(tuple(free_x), tuple(range(len(free_x)))))
+    return back(product, [*(of_y[of_x.index(axis)] for axis in sorted(of_x)), *free_y])
+
+
+# `axes`: the axes of x and of y that are summed over, non-negative.
+tensordot: Primitive = smooth(
+    "tensordot",
+    lambda x, y, axes: np.tensordot(x, y, axes=axes),
+    tensordot_vjp_left,
+    tensordot_vjp_right,
+    linear=True,
+)
+
+
+def cross_value(x: Value, y: Value) -> Value:
+    x0, x1, x2 = x[..., 0], x[..., 1], x[..., 2]
+    y0, y1, y2 = y[..., 0], y[..., 1], y[..., 2]
+    return np.stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], axis=-1)
+
+
+# Of vectors along the last axis. g . (dx * y) = dx . (y * g), the triple product.
+cross: Primitive = smooth(
+    "cross", cross_value, lambda g, _ans, _x, y: cross(y, g), lambda g, _ans, x, _y: cross(g, x), linear=True
+)
