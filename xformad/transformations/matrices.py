@@ -18,7 +18,7 @@ from xformad.core.interpreter import spec_of
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError
 from xformad.transformations.pullback import Record
-from xformad.transformations.reverse import Options, bare, grad, recorded, warn_independent
+from xformad.transformations.reverse import Options, bare, conforming, grad, recorded, warn_independent
 from xformad.transformations.transformed import Argnums, Transformed, checked_argnums
 
 P = ParamSpec("P")
@@ -132,9 +132,9 @@ def run_hvp(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kw
     *args_of_fun, vector = args
     run = recorded(grad(fun, options.argnums, has_aux=options.has_aux), options, tuple(args_of_fun), kwargs)  # type: ignore[call-overload]
     vectors = tree.flatten_like(run.structure, vector, "vector")
-    product = bare(
-        run.pull([np.asarray(v, spec_of(g)[1]) for v, g in zip(vectors, run.leaves, strict=True)]), options.argnums
-    )
+    paths = run.structure.paths("vector")
+    seeds = [conforming(v, g, path, "gradient") for v, g, path in zip(vectors, run.leaves, paths, strict=True)]
+    product = bare(run.pull(seeds), options.argnums)
     return (product, run.aux) if options.has_aux else product
 
 

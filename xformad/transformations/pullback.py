@@ -24,6 +24,7 @@ from xformad.transformations.transformed import Key
 NUMBERS: Final = frozenset((float, int, float64, ndarray, Tracer))
 
 
+NUMERIC: Final = (ndarray, np.generic, float, int)
 FIRST: Final[list[Key]] = [0]
 
 
@@ -62,6 +63,8 @@ def lifted(tape: Vjp, leaf: Value, key: Key, *, bare: bool) -> Value:
         return tape.input(leaf)
     if kind is int:
         return tape.input(float(leaf) if bare else leaf)
+    if (kind is ndarray or kind is Tracer) and leaf.dtype.kind in "fc":
+        return tape.input(leaf)
     if isinstance(leaf, bool | np.bool_ | str | bytes) and not bare:
         return leaf
     if isinstance(leaf, ndarray | np.generic | complex | Tracer) or hasattr(kind, "__array_function__"):
@@ -190,8 +193,9 @@ def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
         return g
     if type(leaf) is not ndarray and shape == ():
         return dtype.type(g)
-    if isinstance(g, ndarray | np.generic | float | int):
-        g = np.asarray(g, dtype)
+    if type(g) is not ndarray or g.dtype is not dtype:
+        g = np.asarray(g, dtype) if isinstance(g, NUMERIC) else g
+    if type(g) is ndarray:
         if g.base is not None or not g.flags.writeable or any(g is other for other in held):
             g = g.copy()
         held.append(g)

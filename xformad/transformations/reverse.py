@@ -66,14 +66,14 @@ def run_value_and_grad(fun: Callable[..., Any], options: Options, args: tuple[An
 
 def seed(run: Record, fun: Callable[..., Any], options: Options) -> Value:
     """The cotangent 1 of a scalar result."""
-    node = run.nodes[0] if run.nodes else None
-    if node is not None and node.spec is SCALAR:
-        return 1.0
     if run.structure is not tree.LEAF:
         raise DifferentiationError(
             f"grad needs a function with a real scalar result, but {name_of(fun)} returned a "
             f"{type(run.out).__name__}; use jacobian, or return one number"
         )
+    node = run.nodes[0]
+    if node is not None and node.spec is SCALAR:
+        return 1.0
     value = run.leaves[0]
     shape, dtype = spec_of(value)
     if shape != ():
@@ -92,7 +92,7 @@ def seed(run: Record, fun: Callable[..., Any], options: Options) -> Value:
             f"grad needs a function with a real scalar result, but {name_of(fun)} returned {value!r}, of type "
             f"{type(value).__name__}; return a floating-point number, or use jacobian or elementwise_grad"
         )
-    if run.nodes[0] is None:
+    if node is None:
         warn_independent(fun)
     return dtype.type(1) if dtype.kind in "fc" else 1.0
 
@@ -219,20 +219,20 @@ class Pullback:
         return bare(self.run.pull(cotangents), self.argnums)
 
 
-def conforming(g: Value, leaf: Value, path: str) -> Value:
-    """A cotangent of the shape and dtype of a leaf of the result.
+def conforming(g: Value, leaf: Value, path: str, of: str = "result") -> Value:
+    """A cotangent in the shape and dtype of the leaf that it is for.
 
     Raises:
-        TreeError: if the shape differs, or a complex one is given for a real result.
+        TreeError: if the shape differs, or a complex one is given for a real leaf.
     """
     shape, dtype = spec_of(leaf)
     if type(g) is not Tracer and type(g) is not float:
         g = np.asarray(g)
     found, kind = spec_of(g)
     if found != shape:
-        raise TreeError(f"{path} has shape {found}, but the result has shape {shape}")
+        raise TreeError(f"{path} has shape {found}, but the {of} has shape {shape}")
     if kind.kind == "c" and dtype.kind != "c":
-        raise TreeError(f"{path} is complex, but the result has dtype {dtype}")
+        raise TreeError(f"{path} is complex, but the {of} has dtype {dtype}")
     if kind == dtype or dtype.kind not in "fc":
         return g
     return g.astype(dtype) if kind.kind in "fciub" and type(g) is not float else dtype.type(g)
@@ -257,7 +257,8 @@ def make_vjp(
     >>> value, product(np.ones(2))
     (array([1., 9.]), array([2., 6.]))
     """
-    run = recorded(fun, Options(checked_argnums(argnums), has_aux), args, kwargs)
+    argnums = checked_argnums(argnums)
+    run = recorded(fun, Options(argnums, has_aux), args, kwargs)
     result = (Pullback(run, argnums), owned_out(run))
     return (*result, run.aux) if has_aux else result
 

@@ -84,7 +84,7 @@ def key_of(fun: Callable[..., Any], argnum: int | str, args: tuple[Any, ...], kw
             if -len(given) <= argnum < len(given):
                 name = given[argnum]
                 return name if name in kwargs else names.index(name)
-    name = getattr(fun, "__name__", "the function")
+    name = getattr(inspect.unwrap(fun), "__name__", "the function")
     raise ArgumentError(
         f"argnums {argnum!r} names no argument of this call of {name}, which has {len(args)} positional arguments"
         + (f" and the keywords {list(kwargs)}" if kwargs else "")
