@@ -23,7 +23,7 @@ from xformad.interpreters.vjp_rules import vjp_rules
 
 DOCS: Final = Path(__file__).parent
 COLUMN: Final = 264
-ROW: Final = 76
+ROW: Final = 82
 WIDTH: Final = 234
 HEIGHT: Final = 44
 INK: Final = "#1f2933"
@@ -178,7 +178,7 @@ def svg(boxes: list[Box], arrows: list[Arrow], title: str, colour: str, *, upwar
             # Outside of the arrow, seen from the middle of the picture; and off a sloping one, above or below.
             left = (x1 + x2) / 2 < width / 2
             slope = 0 if x1 == x2 else -8 if (y1 > y2) == (abs(x1 - width / 2) > abs(x2 - width / 2)) else 12
-            x, y = (x1 + x2) / 2 + (-10 if left else 10), (y1 + y2) / 2 + 4 + slope
+            x, y = (x1 + x2) / 2 + (-1 if left else 1) * (46 if slope else 10), (y1 + y2) / 2 + 4 + slope
             side = "end" if left else "start"
             lines.append(f'<text x="{x:g}" y="{y:g}" text-anchor="{side}" fill="{colour}">{escape(arrow.label)}</text>')
     for box in boxes:
