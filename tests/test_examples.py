@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_logistic_regression_refuses_another_table(tmp_path: Path, text: str) ->
 
 def test_word_vectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = load("word_vectors").main(["--quick", "--output", str(tmp_path)])
-    assert report.perplexity < 0.75 * report.unigram_perplexity
+    assert report.perplexity < 0.6 * report.unigram_perplexity
     assert {"would", "should", "might", "will", "can"} & set(report.neighbours["could"])
     assert_drawn(report.picture, tmp_path)
     assert "held-out perplexity" in capsys.readouterr().out
@@ -93,7 +94,7 @@ def test_tanh_derivatives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert len(report.errors) == 7
     assert max(report.errors) < 1e-8
     assert_drawn(report.picture, tmp_path)
-    assert "52.2339" in capsys.readouterr().out
+    assert "52.2338" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["logistic_regression", "word_vectors"])
@@ -105,6 +106,9 @@ def test_missing_data_are_named(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_from_the_command_line(name: str) -> None:
     program = str(ROOT / "examples" / f"{name}.py")
-    done = subprocess.run([sys.executable, program, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, program, "--help"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "--output" in done.stdout
