@@ -9,7 +9,7 @@ It shows parameters kept in a dict, gradients that come back as the same dict, a
 `tree.map`, and the gradient of a table look-up, `table[indices]`. The text is two novels by Jane Austen
 (`data/README.md`).
 
-    python examples/word_vectors.py             # one or two minutes
+    python examples/word_vectors.py             # about a minute
     python examples/word_vectors.py --quick     # a few seconds
 """
 
