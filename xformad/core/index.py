@@ -27,7 +27,7 @@ class Placeholder:
 
 ARRAY: Final = Placeholder()
 
-NUMBERS: Final = (float, int, complex)
+NUMBERS: Final = frozenset((float, int, complex))
 
 
 def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
@@ -46,6 +46,9 @@ def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
 
 def index_value(x: Value, *arrays: Value, index: Any) -> Value:
     """The implementation of `getitem`. A Python number is indexed as NumPy's scalar of it."""
-    if isinstance(x, NUMBERS):
-        x = asarray(x)[()]
-    return x[assemble(index, arrays)] if arrays else x[index]
+    try:
+        return x[assemble(index, arrays)] if arrays else x[index]
+    except TypeError:
+        if type(x) in NUMBERS:
+            return asarray(x)[()][assemble(index, arrays)]
+        raise

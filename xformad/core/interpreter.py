@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 import numpy as np
 
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
 from xformad.errors import ConcretizationError, EscapedTracerError
@@ -79,6 +79,10 @@ class Interpreter(ABC):
     @abstractmethod
     def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
         """Give `primitive` its meaning. At least one of `args` is a tracer of this interpreter, none of a newer one."""
+
+    def item(self, tracer: Tracer, index: int | slice) -> Value:
+        """`tracer[index]`. An interpreter may have a shorter way than `process` for this, the commonest operation."""
+        return self.process(getitem, (tracer,), {"index": index})
 
     def escaped(self) -> NoReturn:
         """Refuse to go on with a tracer of an interpreter that has ended."""

@@ -159,6 +159,8 @@ class Tracer:
 
     def __add__(self, other: Value) -> Value:
         if type(other) is Tracer:
+            if other.interpreter is self.interpreter:
+                return self.interpreter.process(add, (self, other), NO_PARAMS)
             return add.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(add, (self, other), NO_PARAMS)
@@ -171,6 +173,8 @@ class Tracer:
 
     def __sub__(self, other: Value) -> Value:
         if type(other) is Tracer:
+            if other.interpreter is self.interpreter:
+                return self.interpreter.process(subtract, (self, other), NO_PARAMS)
             return subtract.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(subtract, (self, other), NO_PARAMS)
@@ -183,6 +187,8 @@ class Tracer:
 
     def __mul__(self, other: Value) -> Value:
         if type(other) is Tracer:
+            if other.interpreter is self.interpreter:
+                return self.interpreter.process(multiply, (self, other), NO_PARAMS)
             return multiply.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(multiply, (self, other), NO_PARAMS)
@@ -195,6 +201,8 @@ class Tracer:
 
     def __truediv__(self, other: Value) -> Value:
         if type(other) is Tracer:
+            if other.interpreter is self.interpreter:
+                return self.interpreter.process(divide, (self, other), NO_PARAMS)
             return divide.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(divide, (self, other), NO_PARAMS)
@@ -305,8 +313,9 @@ class Tracer:
         return shape[0]
 
     def __getitem__(self, index: Any) -> Value:
-        if type(index) is int:
-            return self.interpreter.process(getitem, (self,), {"index": index})
+        kind = type(index)
+        if kind is int or (kind is slice and whole(index.start) and whole(index.stop) and index.step is None):
+            return self.interpreter.item(self, index)
         return METHODS["__getitem__"](self, index)
 
     def __setitem__(self, index: Any, value: Value) -> None:
@@ -369,6 +378,11 @@ class Tracer:
 
     def __reduce__(self) -> Any:
         raise ConcretizationError("a traced value cannot be pickled; pickle xformad.value_of(x)")
+
+
+def whole(bound: object) -> bool:
+    """Whether a bound of a slice is a plain one."""
+    return bound is None or type(bound) is int
 
 
 def binary(primitive: Primitive, x: Value, y: Value) -> Value:

@@ -47,38 +47,53 @@ class Scattered:
         piece: a cotangent.
         index: where it goes: the static part of the index, see `getitem`.
         arrays: the arrays of the index.
-        structural: whether the rest is structurally zero, as for boolean masks.
+        structural: whether that the rest is structurally zero is worth a mask, as it is for the index of arrays.
+
+    Attributes:
+        items: the sum of the pieces at each plain number.
+        pieces: all others.
+        indices: theirs, as `(index, arrays)`.
     """
 
-    __slots__ = ("indices", "pieces", "size", "structural")
+    __slots__ = ("indices", "items", "pieces", "size", "structural")
 
-    def __init__(self, piece: Value, index: Any, arrays: tuple[Value, ...] = (), *, structural: bool = False) -> None:
-        self.pieces = [piece]
-        self.indices = [(index, arrays)]
+    def __init__(self, piece: Value, index: Any, arrays: tuple[Value, ...] = (), structural: bool = False) -> None:
+        self.items: dict[int, Value] = {}
+        self.pieces: list[Value] = []
+        self.indices: list[tuple[Any, tuple[Value, ...]]] = []
         self.size = 0
         self.structural = structural
+        if type(index) is int:
+            self.items[index] = piece
+        else:
+            self.pieces.append(piece)
+            self.indices.append((index, arrays))
+            self.size = getattr(piece, "size", 1)
 
-    def include(self, pieces: list[Value], indices: list[tuple[Any, tuple[Value, ...]]], node: Node) -> None:
-        """Add pieces. When they have become larger than the node, they are summed into one array."""
-        self.pieces += pieces
-        self.indices += indices
-        for piece in pieces:
-            self.size += getattr(piece, "size", 1)
-        if self.size > 4096 and self.size > 4 * math.prod(node.shape) + 4096:
-            g = self.settle(node)
-            self.size = 0
-            if type(g) is Masked:
-                self.pieces = [g.g[g.mask]]
-                self.indices = [(ARRAY, (g.mask,))]
-            else:
-                self.pieces = [g]
-                self.indices = [(..., ())]
+    def include(self, other: Scattered, node: Node) -> None:
+        """Add the pieces of another one. When they have become larger than the node, they are summed into one array."""
+        items = self.items
+        for index, piece in other.items.items():
+            items[index] = items[index] + piece if index in items else piece
+        self.pieces += other.pieces
+        self.indices += other.indices
+        self.structural = self.structural or other.structural
+        self.size = size = self.size + other.size
+        if size <= 4096 or size <= 4 * math.prod(node.shape) + 4096:
+            return
+        g = self.settle(node)
+        if type(g) is Masked:
+            self.__init__(g.g[g.mask], ARRAY, (g.mask,), True)  # type: ignore[misc]
+        else:
+            self.__init__(g, ...)  # type: ignore[misc]
+        self.size = 0
 
     def dense(self, node: Node) -> Value:
         """The sum, as one array of the node's shape."""
         arrays = [array for _, arrays in self.indices for array in arrays]
-        indices = tuple([(index, len(arrays)) for index, arrays in self.indices])
-        return scatter_add.bind(*self.pieces, *arrays, indices=indices, shape=node.shape, dtype=node.dtype)
+        indices = *[(index, 0) for index in self.items], *[(index, len(arrays)) for index, arrays in self.indices]
+        pieces = (*self.items.values(), *self.pieces)
+        return scatter_add.bind(*pieces, *arrays, indices=indices, shape=node.shape, dtype=node.dtype)
 
     def settle(self, node: Node) -> Value:
         """The sum, as an array or, where the rest is structurally zero, a `Masked` one."""
@@ -86,9 +101,11 @@ class Scattered:
         if not self.structural:
             return g
         mask = np.zeros(node.shape, bool)
+        for index in self.items:
+            mask[index] = True
         for index, arrays in self.indices:
             mask[assemble(index, arrays)] = True
-        return Masked(g, mask)
+        return g if mask.all() else Masked(g, mask)
 
 
 @final
@@ -101,11 +118,16 @@ class Parts:
         self.parts = parts
 
     def settle(self, node: Node) -> tuple[Value, ...]:
-        """A cotangent for every component, zeros for those that received none."""
+        """A cotangent for every component. Those that received none get one zero, spread over all entries: see `absent`."""
         return tuple(
-            self.parts[i] if i in self.parts else np.zeros(shape_of(part), dtype_of(part))
+            self.parts[i] if i in self.parts else np.broadcast_to(np.zeros((), dtype_of(part)), shape_of(part))
             for i, part in enumerate(node.value)
         )
+
+
+def absent(g: Value) -> bool:
+    """Whether a component's cotangent stands for none: a zero because the program does not use the component."""
+    return type(g) is np.ndarray and g.ndim > 0 and not any(g.strides) and not g.any()
 
 
 SPECIAL = frozenset((Masked, Scattered, Parts))
@@ -113,16 +135,15 @@ SPECIAL = frozenset((Masked, Scattered, Parts))
 
 def accumulate(old: Value, new: Value, node: Node) -> Value:
     """The sum of two cotangents of a node, of any kinds."""
+    if type(old) is Scattered:
+        if type(new) is Masked:
+            new = Scattered(new.g[new.mask], ARRAY, (new.mask,), True)
+        elif type(new) is not Scattered:
+            new = Scattered(new, ...)
+        old.include(new, node)
+        return old
     if type(old) not in SPECIAL and type(new) not in SPECIAL:
         return old + new
-    if type(old) is Scattered:
-        if type(new) is Scattered:
-            old.structural = old.structural and new.structural
-            old.include(new.pieces, new.indices, node)
-        else:
-            old.structural = False
-            old.include([new.g if type(new) is Masked else new], [(..., ())], node)
-        return old
     if type(new) is Scattered:
         return accumulate(new, old, node)
     if type(old) is Parts:
@@ -162,15 +183,18 @@ def cast(g: Value, dtype: np.dtype[Any]) -> Value:
         return g
     if found.kind == "c" and dtype.kind != "c":
         g = g.real
-    return g.astype(dtype) if isinstance(g, np.ndarray | np.generic | Tracer) else dtype.type(g)
+    return g.astype(dtype) if hasattr(g, "astype") else dtype.type(g)
 
 
 def scatter(*args: Value, indices: tuple[tuple[Any, int], ...], shape: Shape, dtype: np.dtype[Any]) -> Value:
     """The implementation of `scatter_add`: a zero array with every piece added at its index."""
     out = np.zeros(shape, dtype)
     position = len(indices)
-    for piece, (index, count) in zip(args, indices, strict=False):
-        if count:
+    for i, (index, count) in enumerate(indices):
+        piece = args[i]
+        if i == 0 and not count:
+            out[index] = piece
+        elif count:
             add_at(out, index, args[position : position + count], piece)
             position += count
         else:

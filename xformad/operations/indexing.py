@@ -19,7 +19,7 @@ MAX_INDICES = 64  # NumPy's bound on the number of dimensions
 def getitem_vjp(g: Value, _ans: Value, _x: Value, *arrays: Value, index: Any) -> Scattered:
     """G at the index. What an index of arrays leaves out is structurally zero, as for boolean masks."""
     if arrays:
-        return Scattered(g, index, tuple([stop_gradient(array) for array in arrays]), structural=True)
+        return Scattered(g, index, tuple([stop_gradient(array) for array in arrays]), True)
     return Scattered(g, index)
 
 
