@@ -25,6 +25,8 @@ from xformad.interpreters.snapshots import Snapshots
 
 JointRule = Callable[..., tuple[Value, Callable[[Value], Sequence[Value]]]]
 
+new_tuple: Final = tuple.__new__  # a third of the cost of Spec(*...)
+
 # How a masked cotangent passes a primitive.
 ELEMENTWISE: Final = "elementwise"
 MOVES: Final = "moves"  # the primitive only moves data: its rule, applied to the mask, says where zeros are structural
@@ -53,7 +55,7 @@ class Plan:
 
     __slots__ = (
         *("argnums", "blank", "check", "constants", "dropped", "entry", "joint", "keep_value"),
-        *("lossy", "lossy_scalar", "rules", "select"),
+        *("lossy", "lossy_scalar", "pair", "rules", "select"),
     )
 
     def __init__(self, entry: VjpEntry, traced: int, count: int) -> None:
@@ -70,6 +72,7 @@ class Plan:
         self.constants = tuple(i for i in range(count) if i in kept and not traced >> i & 1)
         self.lossy = bool(self.dropped or self.constants)
         self.blank = (None,) * count if len(self.dropped) == count and not entry.specs else None
+        self.pair = count == 2 and not entry.specs
         self.lossy_scalar = self.lossy and entry.mask != ELEMENTWISE
         self.joint = entry.joint is not None
         self.check = entry.check
@@ -78,9 +81,20 @@ class Plan:
         """What the tape keeps of the arguments: their specs where no rule needs more, private copies of constants."""
         if self.blank is not None:
             return self.blank
+        if self.pair:
+            x, y = values
+            if 0 in self.dropped:
+                x = None
+            elif 0 in self.constants and type(x) is ndarray:
+                x = snapshots.of(x)
+            if 1 in self.dropped:
+                y = None
+            elif 1 in self.constants and type(y) is ndarray:
+                y = snapshots.of(y)
+            return x, y
         kept = list(values)
         for i in self.dropped:
-            kept[i] = Spec(*spec_of(kept[i])) if self.entry.specs else None
+            kept[i] = new_tuple(Spec, spec_of(kept[i])) if self.entry.specs else None
         for i in self.constants:
             if type(kept[i]) is ndarray:
                 kept[i] = snapshots.of(kept[i])
@@ -122,7 +136,8 @@ class VjpEntry:
         self.specs = specs
         self.linear = linear
         self.plans: dict[tuple[int, int], Plan] = {}
-        self.quick: list[Plan | None] = [None] * 4  # for one argument at 0, for two by the bit mask of the traced ones
+        # For one argument at 0; for two by the bit mask of the traced ones, and, 4 more, beside a plain Python number.
+        self.quick: list[Plan | None] = [None] * 7
 
     def rule(self, argnum: int) -> VjpRule | None:
         if self.joint is not None:
@@ -144,6 +159,17 @@ class VjpEntry:
             plan = self.plans[traced, count] = Plan(self, traced, count)
             if count <= 2:
                 self.quick[0 if count == 1 else traced] = plan
+        return plan
+
+    def plan_beside_number(self, primitive: Primitive, traced: int) -> Plan:
+        """The plan for two arguments of which one is a Python number, which broadcasts and promotes nothing."""
+        plan = self.plan(primitive, traced, 2)
+        if self.mask == ELEMENTWISE and self.check == BROADCAST:
+            plan = Plan(self, traced, 2)
+            plan.check = TRUST
+            plan.constants = ()
+            plan.lossy = bool(plan.dropped)
+        self.quick[4 + traced] = plan
         return plan
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xformad.core.primitive import ATTRIBUTES, FUNCTIONS, METHODS, OPERANDS
+from xformad.core.primitive import ATTRIBUTES, FUNCTIONS, METHODS, OPERANDS, Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 
@@ -32,8 +32,11 @@ def implements(
             FUNCTIONS[function] = face
         if method is not None:
             METHODS[method] = face
+            if method not in Tracer.__dict__:
+                setattr(Tracer, method, face)
         if attribute is not None:
             ATTRIBUTES[attribute] = face
+            setattr(Tracer, attribute, property(face))
         return face
 
     return register
@@ -61,6 +64,8 @@ def normalized_axis(axis: Any, ndim: int) -> tuple[int, ...]:
     ((0, 1), (2,))
     """
     if axis is None:
-        return tuple(range(ndim))
+        return (0,) if ndim == 1 else tuple(range(ndim))
+    if type(axis) is int and 0 <= axis < ndim:
+        return (axis,)
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     return tuple(np.lib.array_utils.normalize_axis_tuple(axes, ndim))

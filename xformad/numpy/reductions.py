@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.interpreter import dtype_of, shape_of, spec_of
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
-from xformad.operations import discrete, reductions
+from xformad.operations import discrete, reductions, roots
 
 
 @implements(np.sum, method="sum")
@@ -25,12 +26,20 @@ def sum(
     initial: Any = None,
     where: Any = None,
 ) -> Value:
-    refuse_out(out, "sum")
-    a = typed(as_array(a), dtype)
+    if out is not None:
+        refuse_out(out, "sum")
+    if type(a) is not Tracer:
+        a = as_array(a)
+    if dtype is not None:
+        a = a.astype(dtype)
     if where is not None:
         a = np.where(where, a, 0)
-    total = reductions.sum_(widened(a), axis=normalized_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
-    return total + initial if initial is not None else total
+    shape, kind = spec_of(a)
+    if kind.kind == "b":
+        a = a.astype(int)
+    axes = normalized_axis(axis, len(shape))
+    total = reductions.sum_(a, axis=axes, keepdims=bool(keepdims))
+    return total if initial is None else total + initial
 
 
 @implements(np.prod, method="prod")
@@ -155,7 +164,7 @@ def std(
     correction: Any = None,
 ) -> Value:
     refuse_out(out, "std")
-    return reductions.root(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
+    return roots.root(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
 
 
 def cumulative(primitive: Any) -> Any:

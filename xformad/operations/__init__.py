@@ -3,6 +3,48 @@
 `makers` names the algebra (`elementwise`, `moves`, `smooth`, ...) so that an operation states only what is its own.
 """
 
-from xformad.operations import arithmetic, complex, discrete, einsum, exponential, extrema, indexing, joining, linalg_determinants, linalg_factors, linalg_norms, linalg_solve, linalg_spectral, products, reductions, selection, shape, sorting, trigonometric
+from xformad.operations import (
+    arithmetic,
+    complex,
+    discrete,
+    einsum,
+    exponential,
+    extrema,
+    indexing,
+    joining,
+    linalg_determinants,
+    linalg_factors,
+    linalg_norms,
+    linalg_solve,
+    linalg_spectral,
+    products,
+    reductions,
+    roots,
+    selection,
+    shape,
+    sorting,
+    trigonometric,
+)
 
-__all__ = ["arithmetic", "complex", "discrete", "einsum", "exponential", "extrema", "indexing", "joining", "linalg_determinants", "linalg_factors", "linalg_norms", "linalg_solve", "linalg_spectral", "products", "reductions", "selection", "shape", "sorting", "trigonometric"]
+__all__ = [
+    "arithmetic",
+    "complex",
+    "discrete",
+    "einsum",
+    "exponential",
+    "extrema",
+    "indexing",
+    "joining",
+    "linalg_determinants",
+    "linalg_factors",
+    "linalg_norms",
+    "linalg_solve",
+    "linalg_spectral",
+    "products",
+    "reductions",
+    "roots",
+    "selection",
+    "shape",
+    "sorting",
+    "trigonometric",
+]

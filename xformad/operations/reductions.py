@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import Masked
-from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import moves, smooth
 
 Axes = tuple[int, ...]
+SCALARS: Final = (float, np.generic, complex, int)
 
 
 def kept(shape: Shape, axis: Axes) -> Shape:
@@ -23,10 +25,14 @@ def kept(shape: Shape, axis: Axes) -> Shape:
 
 
 def spread_value(x: Value, shape: Shape, axis: Axes, keepdims: bool) -> Value:
-    if not keepdims and len(axis) < len(shape):
+    if len(axis) == len(shape) and isinstance(x, SCALARS):
+        out = np.empty(shape, getattr(x, "dtype", type(x)))
+        out.fill(x)
+        return out
+    if not keepdims:
         x = np.reshape(x, kept(shape, axis))
-    if isinstance(x, np.ndarray | np.generic | float | int | complex):
-        out = np.empty(shape, getattr(x, "dtype", None) or type(x))
+    if type(x) is np.ndarray:
+        out = np.empty(shape, x.dtype)
         out[...] = x
         return out
     return np.broadcast_to(x, shape)
@@ -132,9 +138,3 @@ def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
 
 
 cumprod: Primitive = smooth("cumprod", lambda x, axis: np.multiply.accumulate(x, axis=axis), cumprod_vjp)
-
-
-# The square root of a sum of squares: its derivative at 0 is taken as 0, as that of a norm.
-root: Primitive = smooth(
-    "root", np.sqrt, lambda g, ans, _x: g * np.where(ans == 0, 0, 0.5 / np.where(ans == 0, 1, ans)), check=TRUST
-)

@@ -196,7 +196,10 @@ def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
     if type(g) is not ndarray or g.dtype is not dtype:
         g = np.asarray(g, dtype) if isinstance(g, NUMERIC) else g
     if type(g) is ndarray:
-        if g.base is not None or not g.flags.writeable or any(g is other for other in held):
+        shared = g.base is not None or not g.flags.writeable
+        for other in held:
+            shared = shared or g is other
+        if shared:
             g = g.copy()
         held.append(g)
     return g
