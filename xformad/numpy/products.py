@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from functools import partial
 from string import ascii_letters, ascii_lowercase, ascii_uppercase
 from typing import Any
 
@@ -97,13 +98,13 @@ def linalg_matmul(x1: Any, x2: Any, /) -> Value:
 def linalg_outer(x1: Any, x2: Any, /) -> Value:
     x1, x2 = as_array(x1), as_array(x2)
     if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
-        return np.linalg.outer(*like_shapes(x1, x2))
+        return on_zeros(np.linalg.outer, x1, x2)
     return x1[:, None] * x2
 
 
-def like_shapes(*values: Value) -> list[Value]:
-    """Zeros of the shapes of values, for NumPy's own errors about shapes."""
-    return [np.zeros(shape_of(value)) for value in values]
+def on_zeros(function: Callable[..., Any], *values: Value, **options: Any) -> Value:
+    """A function of zeros in the shapes of the values: for NumPy's own errors about shapes."""
+    return function(*(np.zeros(shape_of(value)) for value in values), **options)
 
 
 @implements(np.tensordot, np.linalg.tensordot)
@@ -112,7 +113,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Value:
     left, right = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int | np.integer):
         if not 0 <= axes <= min(left, right):
-            return np.tensordot(*like_shapes(a, b), axes=axes)
+            return on_zeros(np.tensordot, a, b, axes=axes)
         of_a, of_b = tuple(range(left - axes, left)), tuple(range(axes))
     else:
         given_a, given_b = axes
@@ -147,7 +148,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     if lengths == (3, 3):
         product = products.cross(a, b)
         return product if axisc == -1 else np.moveaxis(product, -1, axisc)
-    np.cross(*(np.zeros(length) for length in lengths))  # its warning about plane vectors, or its error
+    on_zeros(np.cross, *(np.zeros(length) for length in lengths))  # its warning about plane vectors, or its error
     if lengths == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     product = products.cross(in_space(a), in_space(b))
@@ -168,7 +169,7 @@ def in_space(x: Value) -> Value:
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Value:
     x1, x2 = as_array(x1), as_array(x2)
     if shape_of(x1)[axis] != 3 or shape_of(x2)[axis] != 3:
-        return np.linalg.cross(*like_shapes(x1, x2), axis=axis)
+        return on_zeros(np.linalg.cross, x1, x2, axis=axis)
     return cross(x1, x2, axis=axis)
 
 
@@ -178,7 +179,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Value:
     factors = [as_array(x) for x in arrays]
     shapes = [shape_of(x) for x in factors]
     if len(factors) < 2 or any(len(shape) != 2 for shape in shapes[1:-1]):
-        return np.linalg.multi_dot(like_shapes(*factors))
+        return on_zeros(lambda *zeros: np.linalg.multi_dot(zeros), *factors)
     left, right = len(shapes[0]) == 1, len(shapes[-1]) == 1
     if left:
         factors[0] = factors[0][None, :]
@@ -224,7 +225,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     shapes = [shape_of(x) for x in arrays]
     explicit = explicit_subscripts(subscripts.replace(" ", ""), shapes)
     if explicit is None:
-        np.einsum(subscripts, *like_shapes(*arrays))
+        on_zeros(partial(np.einsum, subscripts), *arrays)
         raise ValueError(f"einsum: bad subscripts '{subscripts}' for operands of shapes {shapes}")
     if isinstance(optimize, list | tuple):
         optimize = tuple(tuple(step) if isinstance(step, list | tuple) else step for step in optimize)
@@ -280,7 +281,7 @@ def matrix_power(a: Any, n: Any) -> Value:
     a = as_array(a)
     shape = shape_of(a)
     if len(shape) < 2 or shape[-1] != shape[-2]:
-        return np.linalg.matrix_power(*like_shapes(a), n)
+        return on_zeros(np.linalg.matrix_power, a, n=n)
     n = int(n.__index__())
     if n < 0:
         a, n = np.linalg.inv(a), -n
@@ -288,11 +289,11 @@ def matrix_power(a: Any, n: Any) -> Value:
         identity = np.zeros(shape, dtype_of(a))
         identity[...] = np.eye(shape[-1], dtype=dtype_of(a))
         return identity
-    result = None
+    result: Value = None
     while True:
         n, odd = divmod(n, 2)
         if odd:
             result = a if result is None else matmul(result, a)
         if not n:
-            return +a if result is a and math.prod(shape) else result
+            return result
         a = matmul(a, a)

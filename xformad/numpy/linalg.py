@@ -1,0 +1,271 @@
+"""Faces of `numpy.linalg`: systems, determinants, norms, decompositions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Tracer
+from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.numpy.implements import as_array, implements, normalized_axis
+from xformad.operations import (
+    linalg_determinants,
+    linalg_factors,
+    linalg_norms,
+    linalg_solve,
+    linalg_spectral,
+)
+
+SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
+EighResult: Any = type(np.linalg.eigh(np.eye(1)))
+SVDResult: Any = type(np.linalg.svd(np.eye(1)))
+QRResult: Any = type(np.linalg.qr(np.eye(1)))
+
+
+@implements(np.linalg.inv)
+def inv(a: Any) -> Value:
+    return linalg_solve.inv(as_array(a))
+
+
+@implements(np.linalg.solve)
+def solve(a: Any, b: Any) -> Value:
+    return linalg_solve.solve(as_array(a), as_array(b))
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Value:
+    a = as_array(a)
+    shape = shape_of(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    inverse = linalg_solve.inv(np.reshape(a, (math.prod(shape[:ind]), -1)))
+    return np.reshape(inverse, shape[ind:] + shape[:ind])
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Value:
+    a, b = as_array(a), as_array(b)
+    if axes is not None:
+        ndim = len(shape_of(a))
+        a = np.transpose(a, [*(i for i in range(ndim) if i not in axes), *axes])
+    shape = shape_of(a)[len(shape_of(b)) :]
+    size = math.prod(shape)
+    return np.reshape(linalg_solve.solve(np.reshape(a, (-1, size)), np.ravel(b)), shape)
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Value:
+    a = as_array(a)
+    tolerance = rcond if rtol is None or type(rtol) is object else rtol
+    if tolerance is not None and np.ndim(tolerance) != 0:
+        raise UnsupportedError("numpy.linalg.pinv with an array of tolerances is not supported; pass a number")
+    if tolerance is None and rtol is None and rcond is None:
+        return linalg_solve.pinv(a, rcond=None, hermitian=bool(hermitian))
+    return linalg_solve.pinv(a, rcond=float(tolerance), hermitian=bool(hermitian))
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Value:
+    raise UnsupportedError(
+        "numpy.linalg.lstsq is not supported on traced arrays; use numpy.linalg.pinv(a) @ b, or numpy.linalg.solve with "
+        "the normal equations"
+    )
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> Value:
+    raise UnsupportedError(
+        "numpy.linalg.eig is not supported on traced arrays; use numpy.linalg.eigh for symmetric or Hermitian matrices"
+    )
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Value:
+    raise UnsupportedError(
+        "numpy.linalg.eigvals is not supported on traced arrays; use numpy.linalg.eigvalsh for symmetric or Hermitian "
+        "matrices"
+    )
+
+
+@implements(np.linalg.det)
+def det(a: Any) -> Value:
+    return linalg_determinants.det(as_array(a))
+
+
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> Value:
+    return SlogdetResult(*linalg_determinants.slogdet(as_array(a)))
+
+
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Value:
+    a = as_array(a)
+    return (
+        linalg_solve.adjoint(linalg_factors.cholesky(linalg_solve.adjoint(a))) if upper else linalg_factors.cholesky(a)
+    )
+
+
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Value:
+    return EighResult(*linalg_spectral.eigh(as_array(a), uplo=UPLO))
+
+
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Value:
+    return linalg_spectral.eigh(as_array(a), uplo=UPLO)[0]
+
+
+@implements(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Value:
+    a = as_array(a)
+    shape = shape_of(a)
+    if compute_uv and full_matrices and len(shape) >= 2 and shape[-1] != shape[-2]:
+        raise UnsupportedError(
+            f"numpy.linalg.svd of matrices of shape {shape[-2:]} with full_matrices=True has vectors that the matrix does "
+            "not determine, so it has no derivative; use full_matrices=False"
+        )
+    result = linalg_spectral.svd(a, hermitian=bool(hermitian))
+    return SVDResult(*result) if compute_uv else result[1]
+
+
+@implements(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Value:
+    return linalg_spectral.svd(as_array(x), hermitian=False)[1]
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Value:
+    a = as_array(a)
+    shape = shape_of(a)
+    if mode == "complete" and len(shape) >= 2 and shape[-2] > shape[-1]:
+        raise UnsupportedError(
+            f"numpy.linalg.qr of matrices of shape {shape[-2:]} with mode='complete' has columns that the matrix does not "
+            "determine, so it has no derivative; use mode='reduced'"
+        )
+    if mode not in ("reduced", "complete", "r"):
+        raise UnsupportedError(
+            f"numpy.linalg.qr with mode={mode!r} is not supported on traced arrays; use mode='reduced'"
+        )
+    q, r = linalg_factors.qr(a)
+    return r if mode == "r" else QRResult(q, r)
+
+
+@implements(np.linalg.matrix_rank)
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Value:
+    options = {"tol": tol, "hermitian": hermitian, "rtol": rtol}
+    return np.linalg.matrix_rank(plain(as_array(A)), **{k: plain(v) for k, v in options.items() if v is not None})
+
+
+def plain(x: Value) -> Value:
+    return x.interpreter.plain(x) if type(x) is Tracer else x
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Value:
+    x = as_array(x)
+    if p is None or p in (2, -2):
+        s = svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return norm(x, p, axis=(-2, -1)) * norm(inv(x), p, axis=(-2, -1))
+
+
+@implements(np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Value:
+    return np.matrix_transpose(as_array(x))
+
+
+@implements(np.linalg.diagonal)
+def diagonal(x: Any, /, *, offset: int = 0) -> Value:
+    return np.diagonal(as_array(x), offset, -2, -1)
+
+
+@implements(np.linalg.trace)
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Value:
+    return np.trace(as_array(x), offset, -2, -1, dtype=dtype)
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
+    x = as_array(x)
+    if dtype_of(x).kind not in "fc":
+        x = x.astype(float)
+    ndim = len(shape_of(x))
+    if axis is None:
+        if ord is None:
+            return whole_norm(x, ndim, keepdims)
+        if ndim not in (1, 2):
+            raise ValueError("Improper number of dimensions to norm.")
+        axis = tuple(range(ndim))
+    axes = normalized_axis(axis, ndim)
+    if len(axes) == 1:
+        return vector_norm_along(x, ord, axes[0], bool(keepdims))
+    if len(axes) == 2:
+        return matrix_norm_along(x, ord, axes, bool(keepdims))
+    raise ValueError("Improper number of dimensions to norm.")
+
+
+def whole_norm(x: Value, ndim: int, keepdims: bool) -> Value:
+    if keepdims:
+        return linalg_norms.norm(x, axis=tuple(range(ndim)), keepdims=True)
+    return linalg_norms.whole_norm(x)
+
+
+def vector_norm_along(x: Value, order: Any, axis: int, keepdims: bool) -> Value:
+    if order is None or order == 2:
+        if not keepdims and len(shape_of(x)) == 1:
+            return linalg_norms.whole_norm(x)
+        return linalg_norms.norm(x, axis=(axis,), keepdims=keepdims)
+    if isinstance(order, str):
+        raise ValueError(f"Invalid norm order '{order}' for vectors")
+    if order == 0:
+        return np.sum((x != 0).astype(dtype_of(np.absolute(plain(x)))), axis=axis, keepdims=keepdims)
+    size = np.absolute(x)
+    if order == math.inf:
+        return np.max(size, axis=axis, keepdims=keepdims)
+    if order == -math.inf:
+        return np.min(size, axis=axis, keepdims=keepdims)
+    if order == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    return linalg_norms.power_norm(size, order=float(order), axis=axis, keepdims=keepdims)
+
+
+def matrix_norm_along(x: Value, order: Any, axes: tuple[int, ...], keepdims: bool) -> Value:
+    rows, columns = axes
+    if rows == columns:
+        raise ValueError("Duplicate axes given.")
+    if order is None or order in ("fro", "f"):
+        return linalg_norms.norm(x, axis=axes, keepdims=keepdims)
+    if order in (1, -1, math.inf, -math.inf):
+        along, over = (rows, columns) if order in (1, -1) else (columns, rows)
+        sums = np.sum(np.absolute(x), axis=along, keepdims=True)
+        result = np.max(sums, axis=over, keepdims=True) if order > 0 else np.min(sums, axis=over, keepdims=True)
+        return result if keepdims else np.squeeze(result, axis=axes)
+    if order not in ("nuc", 2, -2):
+        raise ValueError("Invalid norm order for matrices.")
+    s = svdvals(np.moveaxis(x, axes, (-2, -1)))
+    result = np.sum(s, axis=-1) if order == "nuc" else s[..., 0] if order == 2 else s[..., -1]
+    return np.expand_dims(result, axes) if keepdims else result
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Value:
+    x = as_array(x)
+    shape = shape_of(x)
+    axes = normalized_axis(axis, len(shape))
+    if ord == 2 or ord is None:
+        if dtype_of(x).kind not in "fc":
+            x = x.astype(float)
+        return linalg_norms.norm(x, axis=axes, keepdims=bool(keepdims))
+    kept = [i for i in range(len(shape)) if i not in axes]
+    flat = np.reshape(np.transpose(x, [*kept, *axes]), [*(shape[i] for i in kept), math.prod(shape[i] for i in axes)])
+    result = norm(flat, ord, axis=-1)
+    return np.expand_dims(result, axes) if keepdims else result
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Value:
+    return norm(x, ord, axis=(-2, -1), keepdims=keepdims)

@@ -1,0 +1,147 @@
+"""Determinants of stacks of matrices: `det`, `slogdet`.
+
+The gradient of det A is its matrix of cofactors C, which is det(A) A^-T where A is regular and has no quotient in it
+where A is not. So C is an operation of its own, and so is its derivative. For singular matrices they go by the
+singular value decomposition: the cofactors of a product are the product of the cofactors, those of a unitary matrix U
+are det(U) conj(U), and those of a diagonal matrix are products of its other entries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
+from xformad.operations.linalg_solve import transposed
+from xformad.operations.makers import smooth
+
+Array = Any
+
+
+def regular_inverse(a: Array) -> Array | None:
+    """The inverses, if all matrices are regular and so well conditioned that det(A) A^-1 is accurate."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    if not np.isfinite(a).all():
+        return inverse
+    condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
+    accurate = bool((condition < np.finfo(a.dtype).eps ** -0.5).all() and np.linalg.det(a).all())
+    return inverse if accurate else None
+
+
+def others(s: Array) -> Array:
+    """The products of all entries but one."""
+    one = np.ones_like(s[..., :1])
+    before = np.cumprod(np.concatenate([one, s[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, s[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return before * after
+
+
+def others_but_two(s: Array) -> Array:
+    """The matrix of the products of all entries but two; zero on the diagonal."""
+    n = s.shape[-1]
+    one = np.ones_like(s[..., :1])
+    before = np.cumprod(np.concatenate([one, s[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, s[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    i, k = np.indices((n, n))
+    previous = np.roll(s, 1, axis=-1)[..., None, :]
+    between = np.cumprod(np.where(k > i + 1, previous, 1), axis=-1)
+    upper = np.where(k > i, before[..., :, None] * between * after[..., None, :], 0)
+    return upper + np.swapaxes(upper, -1, -2)
+
+
+def rotations(a: Array) -> tuple[Array, Array, Array]:
+    """(X, s, Y) with A = conj(X) diag(s) conj(Y) up to the factor that makes cofactors of A those of diag(s): X C Y."""
+    u, s, vh = np.linalg.svd(a)
+    factor = np.linalg.det(u) * np.linalg.det(vh)
+    return np.conjugate(u) * factor[..., None, None], s, np.conjugate(vh)
+
+
+def cofactors_value(a: Array) -> Array:
+    if a.shape[-1] == 0:
+        return np.zeros_like(a)
+    inverse = regular_inverse(a)
+    if inverse is not None:
+        return np.swapaxes(inverse, -1, -2) * np.linalg.det(a)[..., None, None]
+    x, s, y = rotations(a)
+    return (x * others(s)[..., None, :]) @ y
+
+
+def cofactors_change_value(g: Array, a: Array) -> Array:
+    """The derivative of the cofactors at A along G, which is the second derivative of det with one slot left open.
+
+    (<G, A^-T> A^-T - A^-T G^T A^-T) det A; for a diagonal matrix, with E the change and p the products of all entries
+    but two, it is sum_k p_ik E_kk on the diagonal and - p_ij E_ji elsewhere.
+    """
+    if a.shape[-1] == 0:
+        return np.zeros_like(a)
+    inverse = regular_inverse(a)
+    if inverse is not None:
+        x = np.swapaxes(inverse, -1, -2)
+        inner = np.add.reduce(g * x, axis=(-2, -1), keepdims=True)
+        return (inner * x - x @ np.swapaxes(g, -1, -2) @ x) * np.linalg.det(a)[..., None, None]
+    u, s, vh = np.linalg.svd(a)
+    x, _, y = rotations(a)
+    change = np.conjugate(np.swapaxes(u, -1, -2)) @ g @ np.conjugate(np.swapaxes(vh, -1, -2))
+    products = others_but_two(s)
+    inner = (products @ np.diagonal(change, axis1=-2, axis2=-1)[..., None])[..., 0]
+    middle = -products * np.swapaxes(change, -1, -2)
+    diagonal = np.arange(s.shape[-1])
+    middle[..., diagonal, diagonal] = inner
+    return x @ middle @ y
+
+
+def plain(x: Value) -> Value:
+    return x.interpreter.plain(x) if type(x) is Tracer else x
+
+
+def third_derivative(h: Value, _ans: Value, g: Value, a: Value) -> Value:
+    """The gradient of <H, C'(A) G> by A, where A is regular, by X = A^-T and dX = - X dA^T X."""
+    if a.shape[-1] and regular_inverse(plain(a)) is None:
+        raise UnsupportedError("the third derivative of numpy.linalg.det at a singular matrix is not supported")
+    x = transposed(np.linalg.inv(a))
+    gx, hx = inner(g, x), inner(h, x)
+    twice = x @ transposed(g) @ x
+    turned = transposed(h)
+    total = x * (gx * hx - inner(h, twice)) - hx * twice - gx * (x @ turned @ x)
+    return np.linalg.det(a)[..., None, None] * (total + twice @ turned @ x + x @ turned @ twice)
+
+
+def inner(x: Value, y: Value) -> Value:
+    return np.add.reduce(x * y, axis=(-2, -1), keepdims=True)
+
+
+cofactors_change: Primitive = smooth(
+    "cofactors_change",
+    cofactors_change_value,
+    lambda h, _ans, _g, a: cofactors_change(h, a),  # second derivatives are symmetric
+    third_derivative,
+)
+
+cofactors: Primitive = smooth("cofactors", cofactors_value, lambda g, _ans, a: cofactors_change(g, a))
+
+det: Primitive = smooth("det", np.linalg.det, lambda g, _ans, a: weighted(g, cofactors(a)))
+
+
+def weighted(g: Value, x: Value) -> Value:
+    """A number for each matrix of a stack, times the matrix."""
+    return g * x if len(shape_of(x)) == 2 else g[..., None, None] * x
+
+
+def slogdet_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> Value:
+    """A^-T for the logarithm. The complex sign exp(i Im log det A) turns with the imaginary part of tr(A^-1 dA)."""
+    of_sign, of_logarithm = g
+    if dtype_of(a).kind == "c":
+        of_logarithm = of_logarithm + 1j * np.imag(of_sign * ans[0])
+    return weighted(of_logarithm, transposed(np.linalg.inv(a)))
+
+
+slogdet = Primitive("slogdet", np.linalg.slogdet, multiple=True)
+vjp_rules[slogdet] = VjpEntry({0: slogdet_vjp}, check=TRUST)

@@ -1,0 +1,148 @@
+"""Euclidean and other vector norms, and the quotient by a norm that is right where the norm is zero.
+
+The gradient of the norm n of x is x / n, and 0 at x = 0. A function such as n(x)**2 is smooth at 0 all the same: its
+gradient, by the chain rule, is (c / n) x with c = 2 n, and its Hessian there is the limit of c / n: 2, by l'Hopital's
+rule the derivative of c by n. The values c = n = 0 do not show it (n**3 has the same ones), but where a second
+derivative is being taken, the gradient is itself recorded on a tape, and the tape shows how c depends on n.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core.graph import Node
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.typing import Value
+from xformad.interpreters.vjp import Vjp, backward_pass
+from xformad.interpreters.vjp_rules import TRUST
+from xformad.operations.makers import smooth
+from xformad.operations.reductions import sum_value
+
+Axes = tuple[int, ...]
+
+
+def divided_value(c: Value, n: Value, limit: Value) -> Value:
+    zero = n == 0
+    return np.where(zero, limit, c / np.where(zero, 1, n)).astype(dtype_of(c), copy=False)[()]
+
+
+def over_norm(c: Value, n: Value) -> Value:
+    """c / n for the cotangent c of a norm n >= 0: at n = 0 its limit where c = 0, and 0 elsewhere.
+
+    The building block of rules for what is the root of a sum of squares: the cotangent of the sum is 0.5 c / n.
+    """
+    if type(n) is np.float64 or type(n) is float:
+        if n != 0.0:
+            return c / n
+        return divided(c, n, 0.0)
+    if not np.any(n == 0):
+        return c / n
+    return divided(c, n, limit_of(c, n))
+
+
+# The derivatives are those of the quotient. The limit is the value of an even function of n, whose derivative is 0.
+divided: Primitive = smooth(
+    "divided_by_norm",
+    divided_value,
+    lambda g, _ans, _c, n, _limit: over_norm(g, n),
+    lambda g, ans, _c, n, _limit: -over_norm(g * ans, n),
+    None,
+)
+
+
+def limit_of(c: Value, n: Value) -> Value:
+    """The limit of c / n where both are zero: the derivative of c by n, if the tape that is being recorded has it."""
+    if not (type(c) is Tracer and type(n) is Tracer and c.interpreter is n.interpreter):
+        return 0.0
+    if not isinstance(c.interpreter, Vjp):
+        return 0.0
+    ones = np.ones(shape_of(n), dtype_of(n))
+    slope = slope_of(c.extra, n.extra, ones)
+    if slope is None:
+        return 0.0
+    if ones.size > 1:
+        # Entry i of the slope is the sum of dc_j / dn_i over j. Random signs tell whether only j = i contributes;
+        # otherwise the function is not twice differentiable.
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], ones.shape).astype(ones.dtype)
+        turned = slope_of(c.extra, n.extra, signs)
+        slope = np.where(np.absolute(turned * signs - slope) <= 1e-5 * np.absolute(slope), slope, 0)
+    return np.where(c.value == 0, slope, 0)
+
+
+def slope_of(c: Node, n: Node, seed: Value) -> Value:
+    """The derivative of c by n, counting every norm of the same array as n, for `norm(x) * norm(x)`."""
+    nodes = [n, *same_operations(c, n)]
+    if c in nodes:
+        return seed
+    parents = n.parents
+    for node in nodes:
+        node.parents = ()  # inputs, for this pass
+    try:
+        slopes = [slope for slope in backward_pass([(c, seed[()])], nodes) if slope is not None]
+    finally:
+        for node in nodes:
+            node.parents = parents
+    return sum(slopes[1:], slopes[0]) if slopes else None
+
+
+def same_operations(start: Node, like: Node) -> list[Node]:
+    """The nodes on the way to `start` that apply the same primitive to the same node as `like` does."""
+    found, seen, stack = [], {start}, [start]
+    while stack:
+        node = stack.pop()
+        if node is like:
+            continue
+        if node.primitive is like.primitive and node.parents == like.parents and node.params == like.params:
+            found.append(node)
+            continue
+        for parent in node.parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return found
+
+
+def norm_value(x: Value, axis: Axes, keepdims: bool) -> Value:
+    squares = x.real**2 + x.imag**2 if dtype_of(x).kind == "c" else x * x
+    return np.sqrt(sum_value(squares, axis, keepdims))
+
+
+def whole_norm_value(x: Value) -> Value:
+    x = np.ravel(x)
+    return np.sqrt(x.real @ x.real + x.imag @ x.imag if x.dtype.kind == "c" else x @ x)
+
+
+def conjugated(x: Value) -> Value:
+    return np.conjugate(x) if dtype_of(x).kind == "c" else x
+
+
+def norm_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
+    quotient = over_norm(g, ans)
+    if not keepdims:
+        quotient = np.expand_dims(quotient, axis)
+    return quotient * conjugated(x)
+
+
+# The Euclidean norm of all entries; and along axes, a tuple of non-negative ones.
+whole_norm: Primitive = smooth(
+    "whole_norm", whole_norm_value, lambda g, ans, x: over_norm(g, ans) * conjugated(x), check=TRUST
+)
+norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
+
+
+def power_norm_value(x: Value, order: float, axis: int, keepdims: bool) -> Value:
+    return sum_value(x**order, (axis,), keepdims) ** (1.0 / order)
+
+
+def power_norm_vjp(g: Value, ans: Value, x: Value, order: float, axis: int, keepdims: bool) -> Value:
+    """(x / n)^(p - 1), and 0 where the norm is zero."""
+    if not keepdims:
+        g, ans = np.expand_dims(g, axis), np.expand_dims(ans, axis)
+    zero = ans == 0
+    share = np.where(zero, 1, x) / np.where(zero, 1, ans)
+    return np.where(zero, 0, g * share ** (order - 1))
+
+
+# (sum |x|^p)^(1/p) of absolute values, along one axis.
+power_norm: Primitive = smooth("power_norm", power_norm_value, power_norm_vjp, check=TRUST)

@@ -1,0 +1,83 @@
+"""Inverses and linear systems, for stacks of matrices: `inv`, `solve`, `pinv`.
+
+The formulas are those of M. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+algorithmic differentiation" (2008), with plain transposes: see docs/conventions.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of
+from xformad.core.primitive import Primitive
+from xformad.core.typing import Value
+from xformad.interpreters.vjp_rules import TRUST
+from xformad.operations.makers import smooth
+
+
+def transposed(x: Value) -> Value:
+    """The matrices of a stack transposed."""
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
+
+
+def conjugated(x: Value) -> Value:
+    return np.conjugate(x) if dtype_of(x).kind == "c" else x
+
+
+def adjoint(x: Value) -> Value:
+    """The matrices of a stack transposed and conjugated."""
+    return conjugated(transposed(x))
+
+
+def inv_vjp(g: Value, ans: Value, _x: Value) -> Value:
+    """- X^-T G X^-T."""
+    turned = transposed(ans)
+    return -(turned @ (g @ turned))
+
+
+inv: Primitive = smooth("inv", np.linalg.inv, inv_vjp, check=TRUST)
+
+
+def solve_transposed(a: Value, g: Value, vector: bool) -> Value:
+    """A^-T g, for the right-hand side of a system. For a stack of matrices, that of a vector is a stack of vectors."""
+    if vector and a.ndim > 2:
+        return solve(transposed(a), g[..., None])[..., 0]
+    return solve(transposed(a), g)
+
+
+def solve_vjp_matrix(g: Value, ans: Value, a: Value, _b: Value) -> Value:
+    vector = _b.ndim == 1
+    moved = solve_transposed(a, g, vector)
+    if vector:
+        return -(moved[..., None] * ans[..., None, :])
+    return -(moved @ transposed(ans))
+
+
+def solve_vjp_right(g: Value, _ans: Value, a: Value, _b: Value) -> Value:
+    return solve_transposed(a, g, _b.ndim == 1)
+
+
+# b is a vector if it has one axis, else a stack of matrices.
+solve: Primitive = smooth("solve", np.linalg.solve, solve_vjp_matrix, solve_vjp_right)
+
+
+def pinv_vjp(g: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:
+    """The derivative where the rank is constant: Golub and Pereyra, "The differentiation of pseudo-inverses ..." (1973).
+
+    dP = - P dA P + P P^H dA^H (I - A P) + (I - P A) dA^H P^H P
+    """
+    del rcond, hermitian
+    g = conjugated(g)
+    turned, back = adjoint(ans), adjoint(g)
+    left = back @ (ans @ turned)
+    right = (turned @ ans) @ back
+    gradient = left - a @ (ans @ left) + right - (right @ ans) @ a - turned @ g @ turned
+    return conjugated(gradient)
+
+
+pinv: Primitive = smooth(
+    "pinv",
+    lambda a, rcond, hermitian: np.linalg.pinv(a, hermitian=hermitian, **({} if rcond is None else {"rcond": rcond})),
+    pinv_vjp,
+    check=TRUST,
+)

@@ -1,0 +1,144 @@
+"""Eigenvalues of Hermitian matrices and singular values, with their vectors, for stacks of matrices: `eigh`, `svd`.
+
+Formulas: M. Giles (2008), cited in `linalg_solve`; J. Townsend, "Differentiating the singular value decomposition"
+(2016); for complex matrices Z.-Q. Wan and S.-X. Zhang, "Automatic differentiation for complex valued SVD" (2019).
+
+Vectors are determined up to a factor of modulus one, and those of equal values up to a rotation among them. A function
+of the matrix must not depend on this choice. If the one at hand does, it has no derivative.
+
+Where values are equal there is more to it: the derivative can be undetermined though it exists. At the identity matrix,
+`sum(V @ diag(w) @ V.T)` and `sum(V @ V.T) + sum(w)` send the same cotangents to V and w, and their gradients differ: a
+matrix of ones, and the identity matrix. What is known for certain is given:
+
+- for functions of the values alone;
+- for functions of the vectors whose cotangents do not turn vectors of equal values, if those values are not used:
+  turning them is then without effect in a neighbourhood, as it is for projections onto invariant subspaces.
+
+Else the entries are NaN, with a RuntimeWarning: a wrong number would go unnoticed. Functions that use vectors for one
+thing and values for another can take the values from `eigvalsh` or `svdvals`.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.primitive import Primitive
+from xformad.core.typing import Value
+from xformad.interpreters.cotangents import absent
+from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
+from xformad.operations.linalg_solve import adjoint, conjugated, transposed
+
+WARNING = (
+    "the derivative of numpy.linalg.{name} with respect to vectors of equal values, or to the phase of a vector, is not "
+    "determined, and NaN was put in its place; do not use what depends on the choice of vectors, and take values used "
+    "beside vectors from numpy.linalg.{values}"
+)
+
+
+def on_diagonal(x: Value) -> Value:
+    """Matrices with these diagonals."""
+    return x[..., None] * np.eye(shape_of(x)[-1], dtype=dtype_of(x))
+
+
+def over_gaps(turn: Value, w: Value, of_w: Value, scale: Value, names: tuple[str, str]) -> Value:
+    """`turn[i, j] / (w[j] - w[i])`, the cotangent of a rotation among vectors over the gaps of their values.
+
+    Args:
+        turn: the matrices of the cotangents. They must be zero, up to rounding, where there is no gap.
+        w: the values.
+        of_w: their cotangents, which must be zero where there is no gap.
+        scale: the size of the numbers whose differences `turn` has, a number for each matrix.
+        names: of the function and of the one that gives values only, for the warning.
+    """
+    n = shape_of(w)[-1]
+    rounding = 100 * n * float(np.finfo(dtype_of(w)).eps)
+    gaps = w[..., None, :] - w[..., :, None]
+    largest = np.max(np.absolute(w), axis=-1)[..., None, None]
+    equal = np.absolute(gaps) <= rounding * largest
+    result = np.where(equal, 0, turn / np.where(equal, 1, gaps))
+    distinct = ~np.eye(n, dtype=bool)
+    used = of_w != 0
+    undetermined = np.absolute(turn) > rounding * scale
+    undetermined = equal & (undetermined | (distinct & (used[..., None, :] | used[..., :, None])))
+    if not np.any(undetermined):
+        return result
+    warnings.warn(WARNING.format(name=names[0], values=names[1]), RuntimeWarning, stacklevel=2)
+    return np.where(undetermined, np.nan, result)
+
+
+def size_of(x: Value) -> Value:
+    return np.max(np.absolute(x), axis=(-2, -1), keepdims=True)
+
+
+def eigh_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], _a: Value, uplo: str) -> Value:
+    """conj(V) (diag(gw) + F o (V^T gV)) V^T with F_ij = 1 / (w_j - w_i), made Hermitian.
+
+    The cotangent is symmetric although NumPy reads one triangle: it is that of the Hermitian matrix.
+    """
+    del uplo
+    of_w, of_v = g
+    w, v = ans
+    if shape_of(v)[-1] == 0:
+        return np.zeros(shape_of(v), dtype_of(v))
+    turned = transposed(v)
+    if absent(of_v):
+        return (conjugated(v) * of_w[..., None, :]) @ turned
+    m = turned @ of_v
+    middle = 0.5 * over_gaps(m - adjoint(m), w, of_w, size_of(m), ("eigh", "eigvalsh")) + on_diagonal(of_w)
+    return conjugated(v) @ middle @ turned
+
+
+eigh = Primitive("eigh", lambda a, uplo: np.linalg.eigh(a, uplo), multiple=True)
+vjp_rules[eigh] = VjpEntry({0: eigh_vjp}, check=TRUST)
+
+
+def svd_vjp(g: tuple[Value, Value, Value], ans: tuple[Value, Value, Value], _a: Value, hermitian: bool) -> Value:
+    """With a = U^H gU, b = V^H gV and x' = x - x^H, of the conjugated cotangents:
+
+    U [ diag(gs) + (a' + b')_ij / 2 (s_j - s_i) + (a' - b')_ij / 2 (s_j + s_i) ] V^H
+    + (I - U U^H) gU S^-1 V^H + U S^-1 gV^H (I - V V^H)
+    """
+    del hermitian
+    u, s, vh = ans
+    of_s = g[1]
+    if shape_of(s)[-1] == 0:
+        return np.zeros((*shape_of(u)[:-1], shape_of(vh)[-1]), dtype_of(u))
+    if absent(g[0]) and absent(g[2]):
+        return (conjugated(u) * of_s[..., None, :]) @ conjugated(vh)
+    of_u, of_v = conjugated(g[0]), transposed(g[2])
+    a, b = adjoint(u) @ of_u, vh @ of_v
+    scale = np.maximum(size_of(a), size_of(b))
+    a, b = a - adjoint(a), b - adjoint(b)
+    names = ("svd", "svdvals")
+    middle = over_gaps(a + b, s, of_s, scale, names) + over_sums(a - b, s, scale, names)
+    result = u @ (0.5 * middle + on_diagonal(of_s)) @ vh
+    rank, rows, columns = shape_of(s)[-1], shape_of(u)[-2], shape_of(vh)[-1]
+    if rows > rank and not absent(g[0]):
+        outside = of_u / s[..., None, :]
+        result = result + (outside - u @ (adjoint(u) @ outside)) @ vh
+    if columns > rank and not absent(g[2]):
+        outside = adjoint(of_v / s[..., None, :])
+        result = result + u @ (outside - (outside @ adjoint(vh)) @ vh)
+    return conjugated(result)
+
+
+def over_sums(turn: Value, s: Value, scale: Value, names: tuple[str, str]) -> Value:
+    """`turn[i, j] / (s[j] + s[i])`. Vectors of vanishing values turn by themselves, left and right."""
+    n = shape_of(s)[-1]
+    rounding = 100 * n * float(np.finfo(dtype_of(s)).eps)
+    sums = s[..., None, :] + s[..., :, None]
+    vanishing = sums <= rounding * np.max(s, axis=-1)[..., None, None]
+    result = np.where(vanishing, 0, turn / np.where(vanishing, 1, sums))
+    undetermined = vanishing & (np.absolute(turn) > rounding * scale)
+    if not np.any(undetermined):
+        return result
+    warnings.warn(WARNING.format(name=names[0], values=names[1]), RuntimeWarning, stacklevel=2)
+    return np.where(undetermined, np.nan, result)
+
+
+# The reduced decomposition.
+svd = Primitive("svd", lambda a, hermitian: np.linalg.svd(a, full_matrices=False, hermitian=hermitian), multiple=True)
+vjp_rules[svd] = VjpEntry({0: svd_vjp}, check=TRUST)
