@@ -69,7 +69,7 @@ from xformad.numpy import (
     elementwise,
     indexing,
     joining,
-    linalg,
+    linear_algebra,
     products,
     reductions,
     selection,

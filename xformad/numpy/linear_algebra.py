@@ -1,4 +1,7 @@
-"""Faces of `numpy.linalg`: systems, determinants, norms, decompositions."""
+"""Faces of `numpy.linalg`: systems, determinants, norms, decompositions.
+
+Not named `linalg`, which as an attribute of `xformad.numpy` is NumPy's own module.
+"""
 
 from __future__ import annotations
 
@@ -60,12 +63,10 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Value:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Value:
     a = as_array(a)
-    tolerance = rcond if rtol is None or type(rtol) is object else rtol
+    tolerance = rcond if rtol is None else rtol
     if tolerance is not None and np.ndim(tolerance) != 0:
         raise UnsupportedError("numpy.linalg.pinv with an array of tolerances is not supported; pass a number")
-    if tolerance is None and rtol is None and rcond is None:
-        return linalg_solve.pinv(a, rcond=None, hermitian=bool(hermitian))
-    return linalg_solve.pinv(a, rcond=float(tolerance), hermitian=bool(hermitian))
+    return linalg_solve.pinv(a, rcond=None if tolerance is None else float(tolerance), hermitian=bool(hermitian))
 
 
 @implements(np.linalg.lstsq)
