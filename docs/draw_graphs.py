@@ -1,6 +1,7 @@
 """Draws the graphs of docs/how_it_works.md from a recorded run of the program on that page.
 
-    python docs/draw_graphs.py
+    python docs/draw_graphs.py            writes the pictures
+    python docs/draw_graphs.py --check    tells whether they are up to date
 
 The forward graph is what `xformad.trace` records. The backward one shows the messages that the vjp rules send over it:
 this script calls the rules as the backward pass does.
@@ -9,6 +10,7 @@ this script calls the rules as the backward pass does.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -79,7 +81,7 @@ def children_of(graph: Graph) -> dict[Node, list[Node]]:
 def places(graph: Graph) -> dict[Node, tuple[float, int]]:
     """A column and a row for each node: below its parents; beside its siblings; between its parents where they meet."""
     children = children_of(graph)
-    found: dict[Node, tuple[float, int]] = {node: (0.0, 0) for node in graph.inputs}
+    found: dict[Node, tuple[float, int]] = dict.fromkeys(graph.inputs, (0.0, 0))
     for node in graph.equations:
         parents = list(dict.fromkeys(node.parents))
         column = sum(found[parent][0] for parent in parents) / len(parents)
@@ -157,13 +159,15 @@ def pictures() -> tuple[str, str]:
 def svg(boxes: list[Box], arrows: list[Arrow], title: str, colour: str, *, upwards: bool) -> str:
     width = max(box.x for box in boxes) + WIDTH / 2 + 30
     height = max(box.y for box in boxes) + HEIGHT / 2 + 20
+    size = f'width="{width:g}" height="{height:g}"'
+    font = 'font-family="monospace" font-size="13"'
+    marker = 'markerWidth="8" markerHeight="8" orient="auto"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-        f'viewBox="0 0 {width:g} {height:g}" font-family="monospace" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width:g} {height:g}" {font}>',
         f"<title>{escape(title)}</title>",
-        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-        f'orient="auto"><path d="M0 0 L10 5 L0 10 z" fill="{colour}"/></marker></defs>',
-        f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#ffffff"/>',
+        f'<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" {marker}>',
+        f'<path d="M0 0 L10 5 L0 10 z" fill="{colour}"/></marker></defs>',
+        f'<rect {size} rx="8" fill="#ffffff"/>',
     ]
     for arrow in arrows:
         ends = [(arrow.parent.x, arrow.parent.y + HEIGHT / 2 + 2), (arrow.child.x, arrow.child.y - HEIGHT / 2 - 2)]
@@ -181,12 +185,13 @@ def svg(boxes: list[Box], arrows: list[Arrow], title: str, colour: str, *, upwar
             x, y = (x1 + x2) / 2 + (-1 if left else 1) * (46 if slope else 10), (y1 + y2) / 2 + 4 + slope
             side = "end" if left else "start"
             lines.append(f'<text x="{x:g}" y="{y:g}" text-anchor="{side}" fill="{colour}">{escape(arrow.label)}</text>')
+    middle = f'text-anchor="middle" fill="{INK}"'
     for box in boxes:
         x, y = box.x - WIDTH / 2, box.y - HEIGHT / 2
         lines += [
             f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#f4f6f8" stroke="{colour}"/>',
-            f'<text x="{box.x:g}" y="{box.y - 5:g}" text-anchor="middle" fill="{INK}" font-weight="bold">{escape(box.head)}</text>',
-            f'<text x="{box.x:g}" y="{box.y + 14:g}" text-anchor="middle" fill="{INK}">{escape(box.value)}</text>',
+            f'<text x="{box.x:g}" y="{box.y - 5:g}" {middle} font-weight="bold">{escape(box.head)}</text>',
+            f'<text x="{box.x:g}" y="{box.y + 14:g}" {middle}>{escape(box.value)}</text>',
         ]
     return "\n".join([*lines, "</svg>", ""])
 
@@ -199,5 +204,8 @@ def files() -> dict[Path, str]:
 
 if __name__ == "__main__":
     for path, text in files().items():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
+        if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            sys.exit(f"{path.name} is out of date; run: python docs/draw_graphs.py")

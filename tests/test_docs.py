@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 import inspect
+import os
 import re
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from xformad import errors
@@ -150,19 +151,12 @@ def test_the_glossary_is_sorted() -> None:
     assert terms == sorted(terms, key=str.lower)
 
 
-def script(name: str) -> ModuleType:
-    """A script of docs/, as a module."""
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["generate_coverage", "draw_graphs"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
-    for path, text in script(name).files().items():
-        assert path.exists(), f"{name_of(path)} is missing; run: python docs/{name}.py"
-        assert path.read_text("utf-8") == text, f"{name_of(path)} is out of date; run: python docs/{name}.py"
+    made_with = re.search(r"made with NumPy\s+(\d+\.\d+)", (ROOT / "docs" / "coverage.md").read_text("utf-8"))
+    if name == "generate_coverage" and made_with and not np.__version__.startswith(f"{made_with[1]}."):
+        pytest.skip("another version of NumPy has other functions")
+    # In a process of its own, where no test has added primitives.
+    script = [sys.executable, "-W", "error", str(ROOT / "docs" / f"{name}.py"), "--check"]
+    run = subprocess.run(script, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
