@@ -137,6 +137,8 @@ class Tracer:
                 for operand in inputs:
                     if type(operand) not in OPERANDS:
                         inputs = tuple(as_operand(each, ufunc.__name__) for each in inputs)
+                        if any(each is NotImplemented for each in inputs):
+                            return NotImplemented
                         break
                 return primitive.bind(*inputs)
         handler = UFUNC_METHODS.get(method)
