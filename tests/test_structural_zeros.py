@@ -32,6 +32,10 @@ SAFE: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: (lambda y: sum(np.where(x[i] > 0, y[i], 0.0) for i in range(4)))(np.log(x)),
         lambda x: 1 / x,
     ),
+    "rows": (
+        lambda x: (lambda y: sum(np.where(POSITIVE, y[i], 0.0) for i in range(2)))(np.log(np.stack([x, x]))),
+        lambda x: 2 / x,
+    ),
     "sum": (lambda x: np.where(POSITIVE, np.sum(np.log([1.0, 2.0] * x[:, None]), axis=1), 0.0), lambda x: 2 / x),
     "concatenate": (
         lambda x: np.where(POSITIVE, np.concatenate([np.log(x[:2]), np.log(x[2:])]), 0.0),

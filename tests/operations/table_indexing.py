@@ -98,6 +98,7 @@ PICKS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "tril k": (lambda x: np.tril(x, 1), (X,)),
     "triu": (np.triu, (M,)),
     "triu k": (lambda x: np.triu(x, -1), (X,)),
+    "tril of vector": (np.tril, (V,)),
     "tril_indices_from": (lambda x: x[np.tril_indices_from(x[:, :3])], (M,)),
     "triu_indices_from": (lambda x: x[np.triu_indices_from(x, 1)], (M,)),
     "diag_indices_from": (lambda x: x[:, :3][np.diag_indices_from(x[:, :3])], (M,)),

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-import xformad.numpy as xnp
 from tests.operations.case import Case, Refused
 from xformad import UnsupportedError
+from xformad.numpy import creation
 
 X = np.random.default_rng(4).normal(size=(2, 3, 2))
 A = np.array([[0.3, -1.2, 0.7], [1.9, -0.4, 2.6]])
@@ -69,20 +69,20 @@ JOINED: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 MADE: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "array": (lambda x, y: xnp.array([[x, 1.0], [y * x, 2]]), (0.5, 2.0)),
-    "array list": (lambda x: xnp.array([x, x * x, 3]), (0.5,)),
-    "array rows": (lambda x, y: xnp.array([x, y, [1.0, 2.0, 3.0]]), (V, W)),
-    "array of arrays": (lambda x: xnp.array([[x, x], [x * x, V]]), (V,)),
-    "array tuple": (lambda x: xnp.array((x[0], x[1] * x[2])), (V,)),
-    "array 0-d": (lambda x: xnp.array(x) * 2.0, (0.5,)),
-    "array copy": (lambda x: xnp.array(x) * x, (A,)),
-    "array ndmin": (lambda x: xnp.array([x, 1.0], ndmin=3), (0.5,)),
-    "array ndmin of array": (lambda x: xnp.array(x, ndmin=3), (A,)),
-    "array one": (lambda x: xnp.array([x]), (V,)),
-    "array deep": (lambda x: xnp.array([[[x]], [[1]]]), (0.5,)),
-    "asarray": (lambda x: xnp.asarray([x, 1.0]), (0.5,)),
-    "asanyarray": (lambda x: xnp.asanyarray([[x], [x * x]]), (0.5,)),
-    "ascontiguousarray": (lambda x: xnp.ascontiguousarray(x), (0.5,)),
+    "array": (lambda x, y: creation.array([[x, 1.0], [y * x, 2]]), (0.5, 2.0)),
+    "array list": (lambda x: creation.array([x, x * x, 3]), (0.5,)),
+    "array rows": (lambda x, y: creation.array([x, y, [1.0, 2.0, 3.0]]), (V, W)),
+    "array of arrays": (lambda x: creation.array([[x, x], [x * x, V]]), (V,)),
+    "array tuple": (lambda x: creation.array((x[0], x[1] * x[2])), (V,)),
+    "array 0-d": (lambda x: creation.array(x) * 2.0, (0.5,)),
+    "array copy": (lambda x: creation.array(x) * x, (A,)),
+    "array ndmin": (lambda x: creation.array([x, 1.0], ndmin=3), (0.5,)),
+    "array ndmin of array": (lambda x: creation.array(x, ndmin=3), (A,)),
+    "array one": (lambda x: creation.array([x]), (V,)),
+    "array deep": (lambda x: creation.array([[[x]], [[1]]]), (0.5,)),
+    "asarray": (lambda x: creation.asarray([x, 1.0]), (0.5,)),
+    "asanyarray": (lambda x: creation.asanyarray([[x], [x * x]]), (0.5,)),
+    "ascontiguousarray": (lambda x: creation.ascontiguousarray(x), (0.5,)),
     "operand list": (lambda x: x * [x[0], 1.0, x[1]], (V,)),
     "ufunc of a list": (lambda x: np.add([x, 1.0], x), (0.5,)),
 }
@@ -91,7 +91,7 @@ CASES = [
     *(Case(name, fun, args, complex=True) for name, (fun, args) in JOINED.items()),
     *(Case(name, fun, args, complex=True) for name, (fun, args) in MADE.items()),
     Case("concatenate dtype", lambda x: np.concatenate([x, x], dtype=complex).real, (V,), single=False),
-    Case("array dtype", lambda x: xnp.array([x, 1.0], dtype=x.dtype), (np.float64(0.5),)),
+    Case("array dtype", lambda x: creation.array([x, 1.0], dtype=x.dtype), (np.float64(0.5),)),
 ]
 
 REFUSED = [
@@ -101,8 +101,9 @@ REFUSED = [
     Refused("concatenate scalars", lambda x: np.concatenate([x, 1.0]), (0.5,), ValueError, "zero-dimensional"),
     Refused("stack shapes", lambda x: np.stack([x, B]), (A,), ValueError, "same shape"),
     Refused("split unequal", lambda x: np.split(x, 4), (LONG,), ValueError, "equal division"),
-    Refused("array ragged", lambda x: xnp.array([[x, 1.0], [x]]), (0.5,), ValueError, "inhomogeneous"),
-    Refused("array ragged arrays", lambda x: xnp.array([x, 1.0]), (V,), ValueError, "inhomogeneous"),
+    Refused("array ragged", lambda x: creation.array([[x, 1.0], [x]]), (0.5,), ValueError, "inhomogeneous"),
+    Refused("array ragged arrays", lambda x: creation.array([x, 1.0]), (V,), ValueError, "inhomogeneous"),
+    Refused("array of objects", lambda x: creation.array([x, 1.0], dtype=object), (0.5,), UnsupportedError, "object"),
     Refused("numpy.array", lambda x: np.array([x, 1.0]), (0.5,), TypeError, "xformad.numpy.array"),
     Refused("block ragged", lambda x: np.block([[x], x]), (V,), ValueError, "mismatched"),
 ]

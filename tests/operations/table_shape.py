@@ -149,5 +149,6 @@ REFUSED = [
     Refused("x.mT of vector", lambda x: x.mT, (V,), ValueError, "at least 2"),
     Refused("fliplr of vector", np.fliplr, (V,), ValueError, "2-d"),
     Refused("astype casting", lambda x: x.astype(int, casting="safe"), (M,), TypeError, "Cannot cast"),
+    Refused("astype object", lambda x: x.astype(object), (M,), UnsupportedError, "astype to object"),
     Refused("repeat count", lambda x: np.repeat(x, [1, 2]), (M,), ValueError, "broadcast"),
 ]

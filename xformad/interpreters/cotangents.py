@@ -19,7 +19,7 @@ import numpy as np
 from xformad.core.graph import Node
 from xformad.core.index import ARRAY, assemble
 from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 
 
@@ -83,9 +83,9 @@ class Scattered:
             return
         g = self.settle(node)
         if type(g) is Masked:
-            self.__init__(g.g[g.mask], ARRAY, (g.mask,), True)  # type: ignore[misc]
+            self.__init__(g.g[g.mask], ARRAY, (g.mask,), True)
         else:
-            self.__init__(g, ...)  # type: ignore[misc]
+            self.__init__(g, ...)
         self.size = 0
 
     def dense(self, node: Node) -> Value:
@@ -204,6 +204,7 @@ def scatter(*args: Value, indices: tuple[tuple[Any, int], ...], shape: Shape, dt
 
 def add_at(out: Value, index: Any, arrays: tuple[Value, ...], piece: Value) -> None:
     """`out[index] += piece`, where an entry that is indexed more than once receives every contribution."""
+    arrays = tuple([np.asarray(array) for array in arrays])
     if all(array.dtype.kind == "b" for array in arrays):
         out[assemble(index, arrays)] += piece
     elif index is ARRAY and out.ndim > 1 and piece.size > 64 and piece.shape == arrays[0].shape + out.shape[1:]:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 from xformad.core.graph import Node
+from xformad.core.index import ARRAY
 from xformad.core.interpreter import SCALAR, Interpreter, dtype_of, shape_of, spec_of
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
@@ -144,20 +145,20 @@ class Vjp(Interpreter):
         if kind is float64 or kind is float:
             spec = SCALAR
             if plan.lossy_scalar:
-                values = plan.keep(values, self.snapshots)
+                values = plan.keep(values, args, self.snapshots)
         elif kind is ndarray:
             spec = (value.shape, value.dtype)
             if plan.lossy:
-                values = plan.blank or plan.keep(values, self.snapshots)
+                values = plan.blank or plan.keep(values, args, self.snapshots)
             if not plan.keep_value:
                 kept = None
         elif primitive.multiple:
             spec = SCALAR
-            values = plan.keep(values, self.snapshots)
+            values = plan.keep(values, args, self.snapshots)
         else:
             spec = spec_of(value)
             if plan.lossy if spec is not SCALAR else plan.lossy_scalar:
-                values = plan.keep(values, self.snapshots)
+                values = plan.keep(values, args, self.snapshots)
             if spec is not SCALAR and not plan.keep_value:
                 kept = None
         # Node(...) and Tracer(...), without the calls of __init__, which would be a quarter of the cost of recording.
@@ -184,7 +185,7 @@ class Vjp(Interpreter):
         entry = entries.get(getitem)
         if type(x) is not ndarray or not self.live or entry is None or entry.quick[0] is None:
             return self.process(getitem, (tracer,), {"index": index})
-        value = x[index]
+        value: Value = x[index]
         node = new(Node)
         node.number = self.count = self.count + 1
         node.value = None
@@ -286,9 +287,11 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
             rules = messages  # one a parent, too
         else:
             messages = None
-        for parent, rule in zip(node.parents, rules):
+        for parent, rule in zip(node.parents, rules):  # noqa: B905 (the keyword would cost as much as the rest)
             if messages is not None:
                 message = rule
+                if message is None:
+                    continue
             elif params or len(args) > 2:
                 message = rule(g, value, *args, **params)
             elif len(args) == 2:
@@ -303,8 +306,6 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
                 elif parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
                     message = fitted(message, parent)
             elif check == STRICT:
-                if message is None and messages is not None:
-                    continue
                 message = strict(message, parent, node)
             if parent in cotangents:
                 cotangents[parent] = accumulate(cotangents[parent], message, parent)
@@ -349,6 +350,8 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
 def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
     """What a node sends whose cotangent is structurally zero in places: structural zeros there, if its kind allows."""
     plan = node.plan
+    if node.primitive is getitem and type(node.params["index"]) is int and type(mask) is not Tracer:
+        return [masked_item(g, mask, node.params["index"])]
     with np.errstate(all="ignore"):
         messages = [rule(g, node.value, *node.args, **node.params) for rule in plan.rules]
         if plan.entry.mask == ELEMENTWISE:
@@ -365,6 +368,13 @@ def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
                 for message, moved, parent in zip(messages, masks, node.parents, strict=True)
             ]
     return messages
+
+
+def masked_item(g: Value, mask: Value, index: int) -> Value:
+    """What `x[index]` sends to x: only what the mask leaves, so that a loop over x does not make an array a step."""
+    if shape_of(mask) == ():
+        return Scattered(g, index, (), True) if mask else None
+    return Scattered(g[mask], (index, ARRAY), (mask,), True)
 
 
 def masked(message: Value, mask: Value) -> Masked:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import array as numpy_array
+from numpy import asanyarray as numpy_asanyarray
+from numpy import asarray as numpy_asarray
+from numpy import ascontiguousarray as numpy_ascontiguousarray
 
 from xformad.core.interpreter import shape_of
 from xformad.core.primitive import METHODS, Tracer
@@ -28,7 +32,7 @@ def array(object: Any, *args: Any, **kwargs: Any) -> Value:
     array([1., 2.], dtype=float32)
     """
     try:
-        return np.array(object, *args, **kwargs)
+        return np.array(object, *args, **kwargs) if args or kwargs else numpy_array(object)
     except ConcretizationError:
         return array_of(object, *args, **kwargs)
 
@@ -62,7 +66,7 @@ def asarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     array([1., 2.])
     """
     try:
-        return np.asarray(a, *args, **kwargs)
+        return np.asarray(a, *args, **kwargs) if args or kwargs else numpy_asarray(a)
     except ConcretizationError:
         return asarray_of(a, *args, **kwargs)
 
@@ -74,7 +78,7 @@ def asanyarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     array([1., 2.])
     """
     try:
-        return np.asanyarray(a, *args, **kwargs)
+        return np.asanyarray(a, *args, **kwargs) if args or kwargs else numpy_asanyarray(a)
     except ConcretizationError:
         return asarray_of(a, *args, **kwargs)
 
@@ -94,7 +98,7 @@ def ascontiguousarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     array([2.])
     """
     try:
-        return np.ascontiguousarray(a, *args, **kwargs)
+        return np.ascontiguousarray(a, *args, **kwargs) if args or kwargs else numpy_ascontiguousarray(a)
     except ConcretizationError:
         return contiguous_of(a, *args, **kwargs)
 

@@ -9,6 +9,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import ATTRIBUTES, Tracer
 from xformad.core.typing import Shape, Value
+from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
 from xformad.numpy.shapes import integers, plain
 from xformad.operations import shape as operations
@@ -17,7 +18,11 @@ from xformad.operations import shape as operations
 @implements(np.astype)
 def astype(x: Value, dtype: Any, /, *, copy: bool = True, device: None = None) -> Value:
     to = np.dtype(dtype)
-    return operations.astype(x, dtype=to) if to.kind in "fc" else operations.discretize(x, dtype=to)
+    if to.kind in "fc":
+        return operations.astype(x, dtype=to)
+    if to.kind not in "iub":
+        raise UnsupportedError(f"astype to {to} is not supported on traced arrays; print numbers with f'{{x}}'")
+    return operations.discretize(x, dtype=to)
 
 
 @implements(method="astype")

@@ -13,6 +13,7 @@ from xformad.core.interpreter import shape_of
 from xformad.core.primitive import METHODS, Tracer, getitem
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters.cotangents import scatter_add
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
 from xformad.operations import indexing
 
@@ -149,7 +150,7 @@ def diag(v: Value, k: int = 0) -> Value:
         raise ValueError("Input must be 1- or 2-d.")
     length = v.size + abs(k)
     steps = np.arange(v.size)
-    return indexing.scatter_add(
+    return scatter_add(
         v,
         steps + max(0, -k),
         steps + max(0, k),
@@ -164,14 +165,20 @@ def diagflat(v: Value, k: int = 0) -> Value:
     return diag(np.ravel(as_array(v)), k)
 
 
+def triangle(m: Value, k: int) -> Value:
+    """Where the last two axes of m are on the k-th diagonal or below. A vector stands for a matrix of such rows."""
+    lengths = m.shape[-2:]
+    return np.tri(lengths[0], lengths[-1], k, bool)
+
+
 @implements(np.tril)
 def tril(m: Value, k: int = 0) -> Value:
-    return np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, np.zeros(1, m.dtype))
+    return np.where(triangle(m, k), m, np.zeros(1, m.dtype))
 
 
 @implements(np.triu)
 def triu(m: Value, k: int = 0) -> Value:
-    return np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), np.zeros(1, m.dtype), m)
+    return np.where(triangle(m, k - 1), np.zeros(1, m.dtype), m)
 
 
 @implements(np.tril_indices_from)

@@ -65,7 +65,7 @@ def pad_vjp(g: Value, _ans: Value, _x: Value, widths: tuple[tuple[int, int], ...
 pad = moves("pad", lambda x, widths: np.pad(x, widths), pad_vjp)
 
 
-def copy_value(x: Value, order: str) -> Value:
+def copy_value(x: Value, order: Any) -> Value:
     return x.copy(order) if isinstance(x, np.ndarray) else x
 
 
