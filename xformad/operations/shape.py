@@ -73,7 +73,7 @@ copy = moves("copy", copy_value, lambda g, _ans, _x, order: g)  # noqa: ARG005
 
 
 def converted(x: Value, dtype: np.dtype[Any]) -> Value:
-    return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
+    return x.astype(dtype) if hasattr(x, "astype") else np.asarray(x).astype(dtype)[()]
 
 
 def astype_vjp(g: Value, _ans: Value, _x: Value, dtype: np.dtype[Any]) -> Value:
