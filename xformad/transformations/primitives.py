@@ -18,6 +18,8 @@ R = TypeVar("R")
 class FunctionPrimitive(Primitive, Generic[P, R]):
     """A primitive made of a function. Traced arguments given by keyword are moved to their positions."""
 
+    __name__: str
+
     def __init__(self, fun: Callable[P, R], *, name: str | None = None, multiple: bool = False) -> None:
         super().__init__(name or str(getattr(fun, "__name__", "primitive")), fun, multiple=multiple)
         functools.update_wrapper(self, fun)
