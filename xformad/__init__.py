@@ -9,6 +9,7 @@ array([0.72686198, 0.63970001])
 from __future__ import annotations
 
 from xformad import extend, numpy, operations, testing, tree
+from xformad.core.allocator import keep_freed_memory
 from xformad.core.graph import Graph
 from xformad.errors import (
     ArgumentError,
@@ -27,6 +28,8 @@ from xformad.transformations.matrices import hessian, hvp, jacobian, value_and_j
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
+
+keep_freed_memory()
 
 __version__ = "0.1.0"
 

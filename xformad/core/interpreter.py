@@ -19,7 +19,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self, final
 
 import numpy as np
 
@@ -121,11 +121,15 @@ class Interpreter(ABC):
         )
 
 
-class Spec(NamedTuple):
-    """The shape and dtype of an array: all that is kept of one whose values nobody needs."""
+@final
+class Spec:
+    """The shape and dtype of an array: what a rule gets in the place of an argument that the tape does not keep."""
 
-    shape: Shape
-    dtype: np.dtype[Any]
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
 
     @property
     def ndim(self) -> int:
@@ -135,8 +139,11 @@ class Spec(NamedTuple):
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def __repr__(self) -> str:
+        return f"Spec(shape={self.shape}, dtype={self.dtype})"
 
-SCALAR: Final = Spec((), np.dtype(np.float64))
+
+SCALAR: Final[ShapeDtype] = ((), np.dtype(np.float64))
 """The spec of Python floats and of NumPy's default scalars, shared: one identity test recognises them."""
 
 
@@ -168,6 +175,15 @@ def shape_of(value: Value) -> Shape:
     ((), (2, 3))
     """
     return spec_of(value)[0]
+
+
+def ndim_of(value: Value) -> int:
+    """The number of dimensions of any value, traced or not.
+
+    >>> ndim_of(2.0), ndim_of(np.ones((2, 3)))
+    (0, 2)
+    """
+    return value.ndim if type(value) is np.ndarray else len(spec_of(value)[0])
 
 
 def dtype_of(value: Value) -> np.dtype[Any]:

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy import dtype, ndarray
 
+from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS, unsupported
+from xformad.core.guarded import guarded
 from xformad.core.index import index_value
 from xformad.core.typing import Implementation, Params, Shape, Value
 from xformad.errors import ConcretizationError, UnsupportedError
@@ -74,6 +76,40 @@ class Primitive:
         return f"<Primitive {self.name}>"
 
 
+# The operators, and what else the interpreters themselves bind. Their rules are in `xformad.operations`.
+add = Primitive("add", operator.add)
+subtract = Primitive("subtract", operator.sub)
+multiply = Primitive("multiply", operator.mul)
+divide = Primitive("divide", guarded(operator.truediv, np.divide))
+power = Primitive("power", guarded(operator.pow, np.power))
+floor_divide = Primitive("floor_divide", guarded(operator.floordiv, np.floor_divide))
+remainder = Primitive("remainder", guarded(operator.mod, np.remainder))
+matmul = Primitive("matmul", operator.matmul)
+negative = Primitive("negative", operator.neg)
+positive = Primitive("positive", operator.pos)
+absolute = Primitive("absolute", operator.abs)
+invert = Primitive("invert", operator.invert)
+bitwise_and = Primitive("bitwise_and", operator.and_)
+bitwise_or = Primitive("bitwise_or", operator.or_)
+bitwise_xor = Primitive("bitwise_xor", operator.xor)
+equal = Primitive("equal", operator.eq)
+not_equal = Primitive("not_equal", operator.ne)
+less = Primitive("less", operator.lt)
+less_equal = Primitive("less_equal", operator.le)
+greater = Primitive("greater", operator.gt)
+greater_equal = Primitive("greater_equal", operator.ge)
+floor = Primitive("floor", np.floor)
+ceil = Primitive("ceil", np.ceil)
+trunc = Primitive("trunc", np.trunc)
+rint = Primitive("rint", np.rint)
+getitem = Primitive("getitem", index_value)
+
+
+def methods(primitive: Primitive) -> tuple[Callable[[Value, Value], Value], Callable[[Value, Value], Value]]:
+    """The method of a binary operator, and the one for the operands the other way round."""
+    return lambda self, other: binary(primitive, self, other), lambda self, other: binary(primitive, other, self)
+
+
 @final
 class Tracer:
     """A handle for a value in a program under transformation. It behaves as the NumPy value it stands for.
@@ -104,7 +140,7 @@ class Tracer:
 
     @property
     def ndim(self) -> int:
-        return len(self.shape)
+        return len(self.interpreter.spec(self)[0])
 
     @property
     def size(self) -> int:
@@ -160,9 +196,7 @@ class Tracer:
     # Arithmetic.
 
     def __add__(self, other: Value) -> Value:
-        if type(other) is Tracer:
-            if other.interpreter is self.interpreter:
-                return self.interpreter.process(add, (self, other), NO_PARAMS)
+        if type(other) is Tracer and other.interpreter is not self.interpreter:
             return add.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(add, (self, other), NO_PARAMS)
@@ -174,9 +208,7 @@ class Tracer:
         return binary(add, other, self)
 
     def __sub__(self, other: Value) -> Value:
-        if type(other) is Tracer:
-            if other.interpreter is self.interpreter:
-                return self.interpreter.process(subtract, (self, other), NO_PARAMS)
+        if type(other) is Tracer and other.interpreter is not self.interpreter:
             return subtract.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(subtract, (self, other), NO_PARAMS)
@@ -188,9 +220,7 @@ class Tracer:
         return binary(subtract, other, self)
 
     def __mul__(self, other: Value) -> Value:
-        if type(other) is Tracer:
-            if other.interpreter is self.interpreter:
-                return self.interpreter.process(multiply, (self, other), NO_PARAMS)
+        if type(other) is Tracer and other.interpreter is not self.interpreter:
             return multiply.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(multiply, (self, other), NO_PARAMS)
@@ -202,9 +232,7 @@ class Tracer:
         return binary(multiply, other, self)
 
     def __truediv__(self, other: Value) -> Value:
-        if type(other) is Tracer:
-            if other.interpreter is self.interpreter:
-                return self.interpreter.process(divide, (self, other), NO_PARAMS)
+        if type(other) is Tracer and other.interpreter is not self.interpreter:
             return divide.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(divide, (self, other), NO_PARAMS)
@@ -216,7 +244,7 @@ class Tracer:
         return binary(divide, other, self)
 
     def __pow__(self, other: Value) -> Value:
-        if type(other) is Tracer:
+        if type(other) is Tracer and other.interpreter is not self.interpreter:
             return power.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(power, (self, other), NO_PARAMS)
@@ -227,29 +255,22 @@ class Tracer:
             return self.interpreter.process(power, (other, self), NO_PARAMS)
         return binary(power, other, self)
 
-    def __floordiv__(self, other: Value) -> Value:
-        return binary(floor_divide, self, other)
-
-    def __rfloordiv__(self, other: Value) -> Value:
-        return binary(floor_divide, other, self)
-
-    def __mod__(self, other: Value) -> Value:
-        return binary(remainder, self, other)
-
-    def __rmod__(self, other: Value) -> Value:
-        return binary(remainder, other, self)
+    __floordiv__, __rfloordiv__ = methods(floor_divide)
+    __mod__, __rmod__ = methods(remainder)
+    __matmul__, __rmatmul__ = methods(matmul)
+    __and__, __rand__ = methods(bitwise_and)
+    __or__, __ror__ = methods(bitwise_or)
+    __xor__, __rxor__ = methods(bitwise_xor)
+    __eq__, _ = methods(equal)
+    __ne__, _ = methods(not_equal)
+    __lt__, __gt__ = methods(less)
+    __le__, __ge__ = methods(less_equal)
 
     def __divmod__(self, other: Value) -> tuple[Value, Value]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Value) -> tuple[Value, Value]:
         return other // self, other % self
-
-    def __matmul__(self, other: Value) -> Value:
-        return binary(matmul, self, other)
-
-    def __rmatmul__(self, other: Value) -> Value:
-        return binary(matmul, other, self)
 
     def __neg__(self) -> Value:
         return self.interpreter.process(negative, (self,), NO_PARAMS)
@@ -262,44 +283,6 @@ class Tracer:
 
     def __invert__(self) -> Value:
         return self.interpreter.process(invert, (self,), NO_PARAMS)
-
-    def __and__(self, other: Value) -> Value:
-        return binary(bitwise_and, self, other)
-
-    def __rand__(self, other: Value) -> Value:
-        return binary(bitwise_and, other, self)
-
-    def __or__(self, other: Value) -> Value:
-        return binary(bitwise_or, self, other)
-
-    def __ror__(self, other: Value) -> Value:
-        return binary(bitwise_or, other, self)
-
-    def __xor__(self, other: Value) -> Value:
-        return binary(bitwise_xor, self, other)
-
-    def __rxor__(self, other: Value) -> Value:
-        return binary(bitwise_xor, other, self)
-
-    # Comparison.
-
-    def __eq__(self, other: Value) -> Value:
-        return binary(equal, self, other)
-
-    def __ne__(self, other: Value) -> Value:
-        return binary(not_equal, self, other)
-
-    def __lt__(self, other: Value) -> Value:
-        return binary(less, self, other)
-
-    def __le__(self, other: Value) -> Value:
-        return binary(less_equal, self, other)
-
-    def __gt__(self, other: Value) -> Value:
-        return binary(greater, self, other)
-
-    def __ge__(self, other: Value) -> Value:
-        return binary(greater_equal, self, other)
 
     def __hash__(self) -> int:
         if self.shape != ():
@@ -416,15 +399,6 @@ def as_integer(x: Value) -> int:
     return x.interpreter.index(x) if type(x) is Tracer else int(x)
 
 
-def unsupported(function: Callable[..., Value]) -> str:
-    """What to say of a NumPy function that has no implementation for traced arrays."""
-    name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
-    return (
-        f"{name} is not supported on traced arrays; compose it of functions that are (docs/coverage.md lists them), "
-        "or make it a primitive with xformad.extend.primitive and defvjp"
-    )
-
-
 NO_PARAMS: Params = {}
 
 OPERANDS: set[type] = {
@@ -433,66 +407,3 @@ OPERANDS: set[type] = {
     *(np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64),
 }
 """The types that primitives take as they are: one look-up settles the usual case."""
-
-UFUNCS: dict[Any, Primitive] = {}
-"""The primitive of each NumPy ufunc. Filled where the operations are defined."""
-
-UFUNC_METHODS: dict[str, Callable[..., Value]] = {}
-"""The same for the ufuncs' methods and for calls with keywords: `reduce`, `outer`, `__call__` with `dtype=`."""
-
-FUNCTIONS: dict[Callable[..., Value], Callable[..., Value]] = {}
-"""What NumPy's functions do on traced arrays. Filled by `xformad.numpy`."""
-
-METHODS: dict[str, Callable[..., Value]] = {}
-"""The methods of ndarray on traced arrays, as functions of the tracer and their arguments."""
-
-ATTRIBUTES: dict[str, Callable[[Tracer], Value]] = {}
-"""The attributes of ndarray on traced arrays, as functions of the tracer."""
-
-
-def guarded(fast: Callable[[Value, Value], Value], ufunc: Callable[[Value, Value], Value]) -> Implementation:
-    """A Python operator where it computes what NumPy does, NumPy's ufunc where Python raises.
-
-    On plain scalars an operator costs 60 ns and a ufunc 400 ns, but Python's floats raise on `1.0 / 0.0` and on
-    overflow, and leave the reals in `(-1.0) ** 0.5`.
-    """
-
-    def apply(x: Value, y: Value) -> Value:
-        try:
-            result = fast(x, y)
-        except ArithmeticError:
-            return ufunc(x, y)
-        if type(result) is complex and type(x) is not complex and type(y) is not complex:
-            return ufunc(x, y)
-        return result
-
-    return apply
-
-
-# The operators, and what else the interpreters themselves bind. Their rules are in `xformad.operations`.
-add = Primitive("add", operator.add)
-subtract = Primitive("subtract", operator.sub)
-multiply = Primitive("multiply", operator.mul)
-divide = Primitive("divide", guarded(operator.truediv, np.divide))
-power = Primitive("power", guarded(operator.pow, np.power))
-floor_divide = Primitive("floor_divide", guarded(operator.floordiv, np.floor_divide))
-remainder = Primitive("remainder", guarded(operator.mod, np.remainder))
-matmul = Primitive("matmul", operator.matmul)
-negative = Primitive("negative", operator.neg)
-positive = Primitive("positive", operator.pos)
-absolute = Primitive("absolute", operator.abs)
-invert = Primitive("invert", operator.invert)
-bitwise_and = Primitive("bitwise_and", operator.and_)
-bitwise_or = Primitive("bitwise_or", operator.or_)
-bitwise_xor = Primitive("bitwise_xor", operator.xor)
-equal = Primitive("equal", operator.eq)
-not_equal = Primitive("not_equal", operator.ne)
-less = Primitive("less", operator.lt)
-less_equal = Primitive("less_equal", operator.le)
-greater = Primitive("greater", operator.gt)
-greater_equal = Primitive("greater_equal", operator.ge)
-floor = Primitive("floor", np.floor)
-ceil = Primitive("ceil", np.ceil)
-trunc = Primitive("trunc", np.trunc)
-rint = Primitive("rint", np.rint)
-getitem = Primitive("getitem", index_value)

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar, final
 
-from xformad.errors import MissingRuleError
 from xformad.core.primitive import Primitive
+from xformad.errors import MissingRuleError
 
 R = TypeVar("R")
 

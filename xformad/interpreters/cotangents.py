@@ -1,11 +1,12 @@
 """Cotangents that are not yet plain arrays: how the backward pass adds up what a node's children send.
 
-Most cotangents are arrays of the node's shape. Three kinds carry more, so that no work is done twice and no zero is
+Most cotangents are arrays of the node's shape. Some kinds carry more, so that no work is done twice and no zero is
 taken for a number:
 
 - `Masked`: outside its mask it is a *structural* zero: the branch that `where` did not take. It stays zero whatever the
   local derivatives are, so that 0 * inf makes no NaN there.
 - `Scattered`: what `x[i]` sends. A thousand indexings of one array fill one buffer, not a thousand dense arrays.
+- `Outer`: what a product of a matrix and a vector sends to the matrix. A sum of these is one matrix product.
 - `Parts`: what the components of a tuple-valued primitive (`eigh`) send to it.
 """
 
@@ -109,6 +110,35 @@ class Scattered:
 
 
 @final
+class Outer:
+    """A sum of outer products of vectors, which is one matrix product: what `W @ x` sends to W at each step of a loop."""
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: Value, right: Value) -> None:
+        self.left = [left]
+        self.right = [right]
+
+    def include(self, other: Outer) -> None:
+        """Add the products of another one."""
+        self.left += other.left
+        self.right += other.right
+
+    def large(self, node: Node) -> bool:
+        """Whether the vectors take several times the memory of their sum."""
+        count = len(self.left)
+        return not count & 63 and count * sum(node.shape) > 4 * (math.prod(node.shape) + 1024)
+
+    def settle(self, node: Node) -> Value:
+        """The sum, as an array of the node's dtype."""
+        if len(self.left) == 1:
+            product = np.dot(self.left[0][:, None], self.right[0][None])
+        else:
+            product = np.dot(np.stack(self.left).T, np.stack(self.right))
+        return cast(product, node.dtype)
+
+
+@final
 class Parts:
     """The cotangents of some of the components of a tuple-valued primitive."""
 
@@ -130,7 +160,7 @@ def absent(g: Value) -> bool:
     return type(g) is np.ndarray and g.ndim > 0 and not any(g.strides) and not g.any()
 
 
-SPECIAL = frozenset((Masked, Scattered, Parts))
+SPECIAL = frozenset((Masked, Scattered, Outer, Parts))
 
 
 def accumulate(old: Value, new: Value, node: Node) -> Value:
@@ -139,7 +169,7 @@ def accumulate(old: Value, new: Value, node: Node) -> Value:
         if type(new) is Masked:
             new = Scattered(new.g[new.mask], ARRAY, (new.mask,), True)
         elif type(new) is not Scattered:
-            new = Scattered(new, ...)
+            new = Scattered(new.settle(node) if type(new) is Outer else new, ...)
         old.include(new, node)
         return old
     if type(old) not in SPECIAL and type(new) not in SPECIAL:
@@ -150,6 +180,11 @@ def accumulate(old: Value, new: Value, node: Node) -> Value:
         for i, part in new.parts.items():
             old.parts[i] = old.parts[i] + part if i in old.parts else part
         return old
+    if type(old) is Outer and type(new) is Outer:
+        old.include(new)
+        return old.settle(node) if old.large(node) else old
+    if type(old) is Outer or type(new) is Outer:
+        return accumulate(*(g.settle(node) if type(g) is Outer else g for g in (old, new)), node)
     if type(old) is Masked and type(new) is Masked:
         return Masked(old.g + new.g, np.logical_or(old.mask, new.mask))
     return unmasked(old) + unmasked(new)

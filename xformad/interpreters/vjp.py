@@ -20,12 +20,10 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any, ClassVar, Final, final
 
-import numpy as np
 from numpy import float64, ndarray
 
 from xformad.core.graph import Node
-from xformad.core.index import ARRAY
-from xformad.core.interpreter import SCALAR, Interpreter, dtype_of, shape_of, spec_of
+from xformad.core.interpreter import SCALAR, Interpreter, spec_of
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
@@ -35,15 +33,12 @@ from xformad.interpreters.cotangents import (
     Parts,
     Scattered,
     accumulate,
-    cast,
-    unbroadcast,
     unmasked,
 )
 from xformad.interpreters.snapshots import Snapshots
+from xformad.interpreters.structural_zeros import fitted, masked_messages, settled
 from xformad.interpreters.vjp_rules import (
     BROADCAST,
-    ELEMENTWISE,
-    MOVES,
     STRICT,
     TRUST,
     Plan,
@@ -72,9 +67,9 @@ class Vjp(Interpreter):
         self.snapshots = Snapshots()
 
     def input(self, value: Value) -> Tracer:
-        """A tracer for an argument. It holds a copy, so that the caller's array may change afterwards."""
+        """A tracer for an argument."""
         if type(value) is ndarray:
-            value = value.copy(order="K")
+            self.snapshots.mark(value)
         elif type(value) is Tracer and not value.interpreter.live:
             value.interpreter.escaped()
         self.count += 1
@@ -144,12 +139,11 @@ class Vjp(Interpreter):
         spec: ShapeDtype
         if kind is float64 or kind is float:
             spec = SCALAR
-            if plan.lossy_scalar:
+            if not plan.small:
                 values = plan.keep(values, args, self.snapshots)
         elif kind is ndarray:
             spec = (value.shape, value.dtype)
-            if plan.lossy:
-                values = plan.blank or plan.keep(values, args, self.snapshots)
+            values = plan.blank or plan.keep(values, args, self.snapshots)
             if not plan.keep_value:
                 kept = None
         elif primitive.multiple:
@@ -157,7 +151,7 @@ class Vjp(Interpreter):
             values = plan.keep(values, args, self.snapshots)
         else:
             spec = spec_of(value)
-            if plan.lossy if spec is not SCALAR else plan.lossy_scalar:
+            if spec is not SCALAR or not plan.small:
                 values = plan.keep(values, args, self.snapshots)
             if spec is not SCALAR and not plan.keep_value:
                 kept = None
@@ -219,6 +213,14 @@ class Vjp(Interpreter):
         assert entry.joint is not None
         values, parents, traced = self.unwrap(args)
         plan = entry.plans.get((traced, len(values))) or entry.plan(primitive, traced, len(values))
+        values = [
+            value
+            if type(value) is not ndarray
+            else self.snapshots.of_traced(value, arg)
+            if arg is not value
+            else self.snapshots.of(value)
+            for value, arg in zip(values, args, strict=True)
+        ]  # the pullback may hold them
         value, pullback = entry.joint(*values, **params)
         self.count += 1
         if primitive.multiple:
@@ -257,6 +259,8 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
     cotangents: dict[Node, Value] = {}
     heap: list[tuple[int, Node]] = []
     for node, g in seeds:
+        if type(g) is float:  # Python's floats raise where NumPy's divide by zero
+            g = float64(g)
         if node in cotangents:
             cotangents[node] = accumulate(cotangents[node], g, node)
         else:
@@ -318,23 +322,6 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
     return [settled(cotangents[node], node) if node in cotangents else None for node in inputs]
 
 
-def settled(g: Value, node: Node) -> Value:
-    """A cotangent as an array."""
-    return g.dense(node) if type(g) is Scattered else unmasked(g)
-
-
-def fitted(g: Value, node: Node) -> Value:
-    """A cotangent with broadcasting and promotion undone."""
-    if type(g) in SPECIAL:
-        if type(g) is Masked and spec_of(g.g) != node.spec:
-            return Masked(cast(unbroadcast(g.g, node.shape), node.dtype), mask_for(g.mask, node))
-        return g
-    if spec_of(g) == node.spec:
-        return g
-    shape, dtype = node.spec
-    return cast(unbroadcast(g, shape), dtype)
-
-
 def messages_of(node: Node, g: Value) -> Sequence[Value]:
     """What a node sends to its parents, where its cotangent is not a plain array or its rule is a joint one."""
     if type(g) in SPECIAL and type(g) is not Masked:
@@ -345,48 +332,6 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
     if type(g) is Masked:
         return masked_messages(node, g.g, g.mask)
     return [rule(g, node.value, *node.args, **node.params) for rule in node.plan.rules]
-
-
-def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
-    """What a node sends whose cotangent is structurally zero in places: structural zeros there, if its kind allows."""
-    plan = node.plan
-    if node.primitive is getitem and type(node.params["index"]) is int and type(mask) is not Tracer:
-        return [masked_item(g, mask, node.params["index"])]
-    with np.errstate(all="ignore"):
-        messages = [rule(g, node.value, *node.args, **node.params) for rule in plan.rules]
-        if plan.entry.mask == ELEMENTWISE:
-            if plan.keep_value or len(plan.dropped) < len(node.args):
-                messages = [masked(message, mask) for message in messages]
-            else:
-                messages = [Masked(message, mask) for message in messages]
-            return [fitted(message, parent) for message, parent in zip(messages, node.parents, strict=True)]
-        if plan.entry.mask == MOVES:
-            ones = np.asarray(mask, node.dtype)
-            masks = [rule(ones, node.value, *node.args, **node.params) for rule in plan.rules]
-            return [
-                Masked(settled(message, parent), settled(moved, parent) != 0)
-                for message, moved, parent in zip(messages, masks, node.parents, strict=True)
-            ]
-    return messages
-
-
-def masked_item(g: Value, mask: Value, index: int) -> Value:
-    """What `x[index]` sends to x: only what the mask leaves, so that a loop over x does not make an array a step."""
-    if shape_of(mask) == ():
-        return Scattered(g, index, (), True) if mask else None
-    return Scattered(g[mask], (index, ARRAY), (mask,), True)
-
-
-def masked(message: Value, mask: Value) -> Masked:
-    """A message that is structurally zero outside of a mask; and outside of its own, if it has one."""
-    if type(message) is Masked:
-        message, mask = message.g, np.logical_and(mask, message.mask)
-    return Masked(np.where(mask, message, dtype_of(message).type(0)), mask)
-
-
-def mask_for(mask: Value, parent: Node) -> Value:
-    """The mask of a node for its parent, which may have been broadcast."""
-    return mask if shape_of(mask) == parent.shape else unbroadcast(np.asarray(mask, float64), parent.shape) != 0
 
 
 def strict(message: Value, parent: Node, node: Node) -> Value:

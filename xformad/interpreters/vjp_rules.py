@@ -25,11 +25,14 @@ from xformad.interpreters.snapshots import Snapshots
 
 JointRule = Callable[..., tuple[Value, Callable[[Value], Sequence[Value]]]]
 
-new_tuple: Final = tuple.__new__  # a third of the cost of Spec(*...)
-
 # How a masked cotangent passes a primitive.
 ELEMENTWISE: Final = "elementwise"
 MOVES: Final = "moves"  # the primitive only moves data: its rule, applied to the mask, says where zeros are structural
+
+# What the tape does with an argument.
+DROPPED: Final = 0  # no rule needs it
+CONSTANT: Final = 1  # a rule needs it, and it is not traced
+VARIABLE: Final = 2  # a rule needs it, and it is traced
 
 # What the backward pass does with a rule's result.
 TRUST: Final = 0  # the rule guarantees shape and dtype
@@ -48,14 +51,14 @@ class Plan:
         select: which of the traced arguments those are; None if all.
         keep_value: whether a rule needs the result.
         blank: what is kept of the arguments where no rule needs anything of them; else None.
-        lossy: whether `keep` has anything to do.
-        lossy_scalar: whether it has where the result is a scalar: not for an elementwise primitive, all is small then.
+        modes: for each argument, whether no rule needs it, or one does and it is not traced, or it is.
+        small: whether all arguments are scalars where the result is one, so that there is nothing to save.
         joint: whether the pullback of a joint rule stands for the rules.
     """
 
     __slots__ = (
-        *("argnums", "blank", "check", "constants", "dropped", "entry", "joint", "keep_value"),
-        *("lossy", "lossy_scalar", "pair", "rules", "select"),
+        *("argnums", "blank", "check", "entry", "joint", "keep_value"),
+        *("modes", "rules", "select", "small", "specs"),
     )
 
     def __init__(self, entry: VjpEntry, traced: int, count: int) -> None:
@@ -65,39 +68,32 @@ class Plan:
         self.rules = tuple(rule for _, _, rule in chosen)
         self.argnums = tuple(i for _, i, _ in chosen)
         self.select = None if len(chosen) == len(positions) else tuple(k for k, _, _ in chosen)
-        needs = [needed(rule, count) for rule in self.rules]
+        distinct = self.rules if entry.variadic is None else self.rules[:1]
+        needs = [needed(rule, count) for rule in distinct]
         kept = set().union(*(args for _, args in needs))
         self.keep_value = any(value for value, _ in needs)
-        self.dropped = tuple(i for i in range(count) if i not in kept)
-        self.constants = tuple(i for i in range(count) if i in kept and not traced >> i & 1)
-        self.lossy = bool(self.dropped or self.constants)
-        self.blank = (None,) * count if len(self.dropped) == count and not entry.specs else None
-        self.pair = count == 2 and not entry.specs
-        self.lossy_scalar = self.lossy and entry.mask != ELEMENTWISE
+        self.modes = tuple(
+            DROPPED if i not in kept else VARIABLE if traced >> i & 1 else CONSTANT for i in range(count)
+        )
+        self.blank = (None,) * count if not kept and not entry.specs else None
+        self.small = entry.mask == ELEMENTWISE
         self.joint = entry.joint is not None
+        self.specs = entry.specs
         self.check = entry.check
 
-    def keep(self, values: Sequence[Value], snapshots: Snapshots) -> Sequence[Value]:
-        """What the tape keeps of the arguments: their specs where no rule needs more, private copies of constants."""
-        if self.blank is not None:
-            return self.blank
-        if self.pair:
-            x, y = values
-            if 0 in self.dropped:
-                x = None
-            elif 0 in self.constants and type(x) is ndarray:
-                x = snapshots.of(x)
-            if 1 in self.dropped:
-                y = None
-            elif 1 in self.constants and type(y) is ndarray:
-                y = snapshots.of(y)
-            return x, y
-        kept = list(values)
-        for i in self.dropped:
-            kept[i] = new_tuple(Spec, spec_of(kept[i])) if self.entry.specs else None
-        for i in self.constants:
-            if type(kept[i]) is ndarray:
-                kept[i] = snapshots.of(kept[i])
+    def keep(self, values: Sequence[Value], args: Sequence[Value], snapshots: Snapshots) -> Sequence[Value]:
+        """What the tape keeps of the arguments: only what a rule needs, in memory that the program cannot write into."""
+        kept = []
+        for value, mode, arg in zip(values, self.modes, args):  # noqa: B905 (the keyword is slow)
+            if mode == DROPPED:
+                value = Spec(*spec_of(value)) if self.specs else None
+            elif type(value) is not ndarray:
+                pass
+            elif mode == CONSTANT:
+                value = snapshots.of(value)
+            elif value.base is not None or arg.extra.primitive is None:
+                value = snapshots.of_traced(value, arg)
+            kept.append(value)
         return kept
 
 
@@ -167,8 +163,6 @@ class VjpEntry:
         if self.mask == ELEMENTWISE and self.check == BROADCAST:
             plan = Plan(self, traced, 2)
             plan.check = TRUST
-            plan.constants = ()
-            plan.lossy = bool(plan.dropped)
         self.quick[4 + traced] = plan
         return plan
 

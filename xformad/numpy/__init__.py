@@ -63,19 +63,7 @@ from numpy import (  # noqa: A004, F401
 )
 # fmt: on
 from numpy import fft, linalg, random  # noqa: F401
-from xformad.numpy import (
-    creation,
-    element_types,
-    elementwise,
-    indexing,
-    joining,
-    linear_algebra,
-    products,
-    reductions,
-    selection,
-    shapes,
-    sorting,
-)  # noqa: F401
+from xformad.numpy import creation, element_types, elementwise, indexing, joining, linear_algebra, products, reductions, selection, shapes, sorting  # noqa: F401
 from xformad.numpy.creation import array, asanyarray, asarray, ascontiguousarray  # noqa: F401
 
 

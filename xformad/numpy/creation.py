@@ -14,8 +14,9 @@ from numpy import asanyarray as numpy_asanyarray
 from numpy import asarray as numpy_asarray
 from numpy import ascontiguousarray as numpy_ascontiguousarray
 
+from xformad.core.dispatch import METHODS
 from xformad.core.interpreter import shape_of
-from xformad.core.primitive import METHODS, Tracer
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import ConcretizationError
 from xformad.operations import joining

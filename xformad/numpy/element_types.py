@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from xformad.core.dispatch import ATTRIBUTES
 from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import ATTRIBUTES, Tracer
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from xformad.core.dispatch import METHODS, UFUNC_METHODS, UFUNCS
 from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import METHODS, UFUNC_METHODS, UFUNCS, Tracer
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy import reductions

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from xformad.core.dispatch import METHODS
 from xformad.core.index import ARRAY
 from xformad.core.interpreter import shape_of
-from xformad.core.primitive import METHODS, Tracer, getitem
+from xformad.core.primitive import Tracer, getitem
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.interpreters.cotangents import scatter_add

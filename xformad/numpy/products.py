@@ -22,14 +22,9 @@ from xformad.operations.products import matmul
 
 @implements(np.dot, method="dot")
 def dot(a: Any, b: Any, out: Any = None) -> Value:
-    refuse_out(out, "dot")
-    a, b = as_array(a), as_array(b)
-    left, right = len(shape_of(a)), len(shape_of(b))
-    if left == 0 or right == 0:
-        return a * b
-    if right <= 2:
-        return matmul(a, b)
-    return products.tensordot(a, b, axes=((left - 1,), (right - 2,)))
+    if out is not None:
+        refuse_out(out, "dot")
+    return products.dot.bind(as_array(a), as_array(b))
 
 
 @implements(np.inner)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from xformad.core.dispatch import ATTRIBUTES
 from xformad.core.interpreter import shape_of
-from xformad.core.primitive import ATTRIBUTES, Tracer
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis

@@ -40,8 +40,8 @@ def power_vjp_base(g: Value, _ans: Value, x: Value, y: Value) -> Value:
             return g
         if y == 0:
             return g * 0.0
-        return g * (y * x ** (y - 1))
-    return g * np.where(y == 0, 0.0 * x, y * x ** np.where(y == 0, 1, y - 1))
+        return g * (y * power(x, y - 1))
+    return g * np.where(y == 0, 0.0 * x, y * power(x, np.where(y == 0, 1, y - 1)))
 
 
 def power_vjp_exponent(g: Value, ans: Value, x: Value, _y: Value) -> Value:
@@ -60,7 +60,9 @@ remainder: Primitive = elementwise(
     core.remainder, np.remainder, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.floor_divide(x, y))
 )
 
-fmod: Primitive = elementwise("fmod", np.fmod, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.trunc(x / y)))
+fmod: Primitive = elementwise(
+    "fmod", np.fmod, lambda g, _ans, _x, _y: g, lambda g, _ans, x, y: -(g * np.trunc(divide(x, y)))
+)
 
 # x 2^i, i a whole number.
 ldexp: Primitive = elementwise("ldexp", np.ldexp, lambda g, _ans, _x, i: ldexp(g, i), None)

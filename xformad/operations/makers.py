@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xformad.core.primitive import UFUNCS, Primitive
+from xformad.core.dispatch import UFUNCS
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Implementation, Value, VjpRule
 from xformad.interpreters.vjp_rules import BROADCAST, ELEMENTWISE, MOVES, TRUST, VjpEntry, vjp_rules
 

@@ -11,8 +11,11 @@ import math
 import numpy as np
 
 from xformad.core import primitive as core
-from xformad.core.primitive import UFUNCS, Primitive
+from xformad.core.dispatch import UFUNCS
+from xformad.core.interpreter import ndim_of
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.cotangents import Outer
 from xformad.interpreters.vjp_rules import BROADCAST, VjpEntry, vjp_rules
 from xformad.operations.makers import smooth
 
@@ -30,6 +33,8 @@ def matmul_vjp_left(g: Value, _ans: Value, _x: Value, y: Value) -> Value:
     if ndim == 2:
         return g @ y.T
     if ndim == 1:
+        if _x.ndim == 2:
+            return Outer(g, y)
         return g[..., None] * y if _x.ndim > 1 else g * y
     if _x.ndim == 1:
         return (y @ g[..., None])[..., 0]
@@ -44,7 +49,7 @@ def matmul_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
     if ndim == 1:
         if right == 1:
             return g * x
-        return x[:, None] * (g if right == 2 else g[..., None, :])
+        return Outer(x, g) if right == 2 else x[:, None] * g[..., None, :]
     if right == 1:
         return g.reshape((g.size,)) @ rows(x)
     # One factor for a whole stack: the sum over the stack is part of one product.
@@ -90,6 +95,27 @@ tensordot: Primitive = smooth(
     tensordot_vjp_right,
     linear=True,
 )
+
+
+def dot_vjp_left(g: Value, _ans: Value, _x: Value, y: Value) -> Value:
+    left, right = _x.ndim, ndim_of(y)
+    if left == 0 or right == 0:
+        return g * y
+    if left <= 2 and right <= 2:
+        return matmul_vjp_left(g, _ans, _x, y)
+    return tensordot_vjp_left(g, _ans, _x, y, ((left - 1,), (max(right - 2, 0),)))
+
+
+def dot_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
+    left, right = ndim_of(x), _y.ndim
+    if left == 0 or right == 0:
+        return g * x
+    if left <= 2 and right <= 2:
+        return matmul_vjp_right(g, _ans, x, _y)
+    return tensordot_vjp_right(g, _ans, x, _y, ((left - 1,), (max(right - 2, 0),)))
+
+
+dot: Primitive = smooth("dot", np.dot, dot_vjp_left, dot_vjp_right, linear=True)
 
 
 def cross_value(x: Value, y: Value) -> Value:
