@@ -116,7 +116,7 @@ class Graph:
         lines = ["inputs  " + ", ".join(f"{names[node]}: {described(node)}" for node in self.inputs)]
         lines += [equation(node, names) for node in self.equations]
         outputs = (names[out] if isinstance(out, Node) else constant(out) for out in self.outputs)
-        return "\n".join([*lines, "outputs " + ", ".join(outputs)])
+        return "\n".join(line.rstrip() for line in [*lines, "outputs " + ", ".join(outputs)])
 
     def __repr__(self) -> str:
         return f"<Graph of {self.name}: {len(self.inputs)} inputs, {len(self.equations)} equations>"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xformad import tree
 from xformad.core.graph import Graph, Node
 from xformad.core.typing import Value
@@ -39,5 +41,10 @@ def evaluate(graph: Graph, *args: Any) -> Any:
         for position, parent in zip(node.argnums, node.parents, strict=True):
             operands[position] = values[parent]
         values[node] = node.primitive.bind(*operands, **node.params)
-    outputs = [values[out] if isinstance(out, Node) else out for out in graph.outputs]
+    outputs = [values[out] if isinstance(out, Node) else owned(out) for out in graph.outputs]
     return tree.unflatten(graph.out_structure, outputs)
+
+
+def owned(constant: Value) -> Value:
+    """A constant of the graph, in memory of its own."""
+    return constant.copy() if isinstance(constant, np.ndarray) else constant

@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, final
 
+import numpy as np
+
 from xformad.core.graph import Node
 from xformad.core.interpreter import SCALAR, Interpreter, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.interpreters.snapshots import Snapshots
 
 
 class Traced(NamedTuple):
@@ -43,6 +46,7 @@ class Trace(Interpreter):
     def __init__(self, fun: Callable[..., Any] | None = None) -> None:
         super().__init__(fun)
         self.nodes: list[Node] = []
+        self.snapshots = Snapshots()
 
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument."""
@@ -73,7 +77,11 @@ class Trace(Interpreter):
         parents = tuple(args[i].extra for i in positions)
         values = tuple(arg.value if i in positions else arg for i, arg in enumerate(args))
         value = primitive.bind(*values, **params)
-        out = self.record(value, primitive, values, params, parents, Traced(positions))
+        kept = tuple(
+            self.snapshots.of(arg) if type(arg) is np.ndarray and i not in positions else arg
+            for i, arg in enumerate(values)
+        )
+        out = self.record(value, primitive, kept, params, parents, Traced(positions))
         if not primitive.multiple:
             return out
         return tuple(

@@ -8,7 +8,9 @@ from typing import Any, ParamSpec
 from xformad import tree
 from xformad.core.graph import Graph, Node
 from xformad.core.primitive import Tracer
+from xformad.interpreters.evaluate import owned
 from xformad.interpreters.trace import Trace
+from xformad.transformations.pullback import constant
 from xformad.transformations.transformed import Transformed
 
 P = ParamSpec("P")
@@ -17,10 +19,12 @@ P = ParamSpec("P")
 def run_trace(fun: Callable[..., Any], options: None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
     leaves, in_structure = tree.flatten(args)
     with Trace(fun) as interpreter:
-        tracers = [interpreter.input(leaf) for leaf in leaves]
+        tracers = [interpreter.input(constant(leaf)) for leaf in leaves]
         out = fun(*tree.unflatten(in_structure, tracers), **kwargs)
     results, out_structure = tree.flatten(out)
-    outputs = tuple(x.extra if type(x) is Tracer and x.interpreter is interpreter else x for x in results)
+    outputs = tuple(
+        x.extra if type(x) is Tracer and x.interpreter is interpreter else owned(constant(x)) for x in results
+    )
     inputs = tuple(tracer.extra for tracer in tracers)
     return Graph(
         getattr(fun, "__name__", "function"),
