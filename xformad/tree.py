@@ -178,8 +178,10 @@ def collect(structure: Structure, tree: Any, leaves: list[Any], path: str) -> No
         if set(tree) != set(tree_keys(structure)):
             raise TreeError(f"{path} has the keys {list(tree)}, but must have {list(tree_keys(structure))}")
         parts = [tree[key] for key in tree_keys(structure)]
-    elif aux != structure.aux or len(parts) != len(structure.children):
+    elif len(parts) != len(structure.children):
         raise TreeError(f"{path} has {len(parts)} children, but must have {len(structure.children)}")
+    elif aux != structure.aux:
+        raise TreeError(f"{path} has the static parts {aux!r}, but must have {structure.aux!r}")
     for i, (child, part) in enumerate(zip(structure.children, parts, strict=True)):
         collect(child, part, leaves, path + kind.label(structure.aux, i))
 

@@ -100,7 +100,14 @@ def jacobian(fun: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = Fal
 
 
 def value_and_jacobian(fun: Callable[P, R], argnums: Argnums = 0, *, has_aux: bool = False) -> Transformed[P, Any]:
-    """The value and the Jacobian, from one run: `(value, jacobian)`, or `((value, aux), jacobian)`. See `jacobian`."""
+    """The value and the Jacobian, from one run.
+
+    Args:
+        fun, argnums, has_aux: as for `jacobian`.
+
+    Returns:
+        A function of the same arguments, with the result `(value, jacobian)`, or `((value, aux), jacobian)`.
+    """
     return Transformed(run_value_and_jacobian, fun, Options(checked_argnums(argnums), has_aux), "value_and_jacobian")
 
 
