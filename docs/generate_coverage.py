@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from xformad import UnsupportedError, trace, tree, vjp
-from xformad.core.primitive import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS, Tracer
+from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS
+from xformad.core.primitive import Tracer
 from xformad.core.rules import RuleTable
 from xformad.interpreters.vjp_rules import VjpEntry, vjp_rules
 

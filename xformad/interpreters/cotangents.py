@@ -184,7 +184,8 @@ def accumulate(old: Value, new: Value, node: Node) -> Value:
         old.include(new)
         return old.settle(node) if old.large(node) else old
     if type(old) is Outer or type(new) is Outer:
-        return accumulate(*(g.settle(node) if type(g) is Outer else g for g in (old, new)), node)
+        old, new = (g.settle(node) if type(g) is Outer else g for g in (old, new))
+        return accumulate(old, new, node)
     if type(old) is Masked and type(new) is Masked:
         return Masked(old.g + new.g, np.logical_or(old.mask, new.mask))
     return unmasked(old) + unmasked(new)

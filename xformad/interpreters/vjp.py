@@ -11,7 +11,7 @@ transformation sees them and may differentiate them again.
     ...     x = tape.input(3.0)
     ...     y = np.sin(x) * x
     >>> backward_pass([(y.extra, 1.0)], [x.extra])
-    [-2.8288574...]
+    [np.float64(-2.8288574...)]
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
                 elif parent.spec is not SCALAR or type(message) not in PLAIN_FLOATS:
                     message = fitted(message, parent)
             elif check == STRICT:
-                message = strict(message, parent, node)
+                message = strict(message, parent, node, rules, rule)
             if parent in cotangents:
                 cotangents[parent] = accumulate(cotangents[parent], message, parent)
             else:
@@ -334,12 +334,12 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
     return [rule(g, node.value, *node.args, **node.params) for rule in node.plan.rules]
 
 
-def strict(message: Value, parent: Node, node: Node) -> Value:
+def strict(message: Value, parent: Node, node: Node, rules: Sequence[Any], rule: Any) -> Value:
     """Refuse a cotangent that is not of its argument's shape and dtype. Python numbers are scalars of any dtype."""
     if type(message) in SPECIAL or spec_of(message) == parent.spec:
         return message
     assert node.primitive is not None
-    argnum = node.argnums[node.parents.index(parent)]
+    argnum = next(i for i, p, r in zip(node.argnums, node.parents, rules, strict=True) if p is parent and r is rule)
     what = f"the vjp rule of primitive '{node.primitive.name}' with respect to argument {argnum}"
     if message is None:
         raise RuleError(f"{what} returned None; return a cotangent of shape {parent.shape}")

@@ -14,7 +14,7 @@ from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy import reductions
 from xformad.numpy.implements import as_array, implements, refuse_out
-from xformad.operations import complex, discrete, trigonometric
+from xformad.operations import complex_numbers, discrete, trigonometric
 
 
 def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **options: Any) -> Value:
@@ -96,12 +96,12 @@ COMPOSED: Any = {np.divmod: divmod_, np.modf: modf, np.frexp: frexp}
 
 @implements(np.real, attribute="real")
 def real(val: Any) -> Value:
-    return complex.real(as_array(val))
+    return complex_numbers.real(as_array(val))
 
 
 @implements(np.imag, attribute="imag")
 def imag(val: Any) -> Value:
-    return complex.imag(as_array(val))
+    return complex_numbers.imag(as_array(val))
 
 
 @implements(np.angle)

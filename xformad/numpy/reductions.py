@@ -135,10 +135,8 @@ def var(
     a = typed(as_array(a), dtype)
     center = mean if mean is not None else sum(a, axis, keepdims=True, where=where) / counted(a, axis, True, where)
     deviation = a - center
-    if dtype_of(deviation).kind == "c":
-        squares = np.real(deviation) ** 2 + np.imag(deviation) ** 2
-    else:
-        squares = deviation * deviation
+    complex_valued = dtype_of(deviation).kind == "c"
+    squares = np.real(deviation * np.conjugate(deviation)) if complex_valued else deviation * deviation
     removed = correction if correction is not None else ddof
     total = sum(squares, axis, keepdims=keepdims, where=where)
     return total / degrees(counted(a, axis, keepdims, where), removed)

@@ -5,7 +5,7 @@
 
 from xformad.operations import (
     arithmetic,
-    complex,
+    complex_numbers,
     discrete,
     einsum,
     exponential,
@@ -28,7 +28,7 @@ from xformad.operations import (
 
 __all__ = [
     "arithmetic",
-    "complex",
+    "complex_numbers",
     "discrete",
     "einsum",
     "exponential",

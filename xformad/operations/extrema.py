@@ -10,9 +10,10 @@ import numpy as np
 
 from xformad.core import primitive as core
 from xformad.core.interpreter import dtype_of
-from xformad.core.primitive import Primitive
+from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Masked
+from xformad.operations.linalg_norms import over_norm
 from xformad.operations.makers import elementwise
 
 
@@ -45,8 +46,14 @@ def nonzero(x: Value) -> Value:
 
 
 def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
-    """The sign of a real number; conj(x) / |x| for a complex one, 0 at 0."""
-    return g * np.conj(x) / nonzero(ans) if dtype_of(x).kind == "c" else g * sign(x)
+    """The sign of a real number; conj(x) / |x| for a complex one, 0 at 0. Where a second derivative is being taken at 0,
+    the quotient by |x| finds that of |x|^2.
+    """
+    if dtype_of(x).kind == "c":
+        return np.conj(x) * over_norm(g, ans)
+    if type(g) is Tracer and np.any(x == 0):
+        return np.where(x == 0, x * over_norm(g, ans), g * sign(x))
+    return g * sign(x)
 
 
 absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
