@@ -211,7 +211,6 @@ def run_untraced() -> None:
         "array": (lambda: xnp.array(rows), lambda: np.array(rows)),
         "asarray": (lambda: xnp.asarray(x), lambda: np.asarray(x)),
         "zeros": (lambda: xnp.zeros(3), lambda: np.zeros(3)),
-        "linalg.inv": (lambda: xnp.linalg.inv(np.eye(2)), lambda: np.linalg.inv(np.eye(2))),
     }
     for name, (ours, theirs) in pairs.items():
         times = interleaved({"xformad": ours, "numpy": theirs}, seconds=0.3, rounds=31)

@@ -27,6 +27,7 @@ from numpy import dtype, ndarray
 from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS, unsupported
 from xformad.core.guarded import guarded
 from xformad.core.index import index_value
+from xformad.core.operands import OPERANDS, as_operand
 from xformad.core.typing import Implementation, Params, Shape, Value
 from xformad.errors import ConcretizationError, UnsupportedError
 
@@ -58,7 +59,7 @@ class Primitive:
         for arg in args:
             if type(arg) is Tracer:
                 interpreter = arg.interpreter
-                if newest is None or (interpreter is not newest and interpreter.level > newest.level):
+                if newest is not interpreter and (newest is None or interpreter.level > newest.level):
                     newest = interpreter
         if newest is None:
             return self.implementation(*args, **params)
@@ -196,7 +197,10 @@ class Tracer:
     # Arithmetic.
 
     def __add__(self, other: Value) -> Value:
-        if type(other) is Tracer and other.interpreter is not self.interpreter:
+        if type(other) is Tracer:
+            interpreter = self.interpreter
+            if other.interpreter is interpreter:
+                return interpreter.process(add, (self, other), NO_PARAMS)
             return add.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(add, (self, other), NO_PARAMS)
@@ -208,7 +212,10 @@ class Tracer:
         return binary(add, other, self)
 
     def __sub__(self, other: Value) -> Value:
-        if type(other) is Tracer and other.interpreter is not self.interpreter:
+        if type(other) is Tracer:
+            interpreter = self.interpreter
+            if other.interpreter is interpreter:
+                return interpreter.process(subtract, (self, other), NO_PARAMS)
             return subtract.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(subtract, (self, other), NO_PARAMS)
@@ -220,7 +227,10 @@ class Tracer:
         return binary(subtract, other, self)
 
     def __mul__(self, other: Value) -> Value:
-        if type(other) is Tracer and other.interpreter is not self.interpreter:
+        if type(other) is Tracer:
+            interpreter = self.interpreter
+            if other.interpreter is interpreter:
+                return interpreter.process(multiply, (self, other), NO_PARAMS)
             return multiply.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(multiply, (self, other), NO_PARAMS)
@@ -232,7 +242,10 @@ class Tracer:
         return binary(multiply, other, self)
 
     def __truediv__(self, other: Value) -> Value:
-        if type(other) is Tracer and other.interpreter is not self.interpreter:
+        if type(other) is Tracer:
+            interpreter = self.interpreter
+            if other.interpreter is interpreter:
+                return interpreter.process(divide, (self, other), NO_PARAMS)
             return divide.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(divide, (self, other), NO_PARAMS)
@@ -244,7 +257,10 @@ class Tracer:
         return binary(divide, other, self)
 
     def __pow__(self, other: Value) -> Value:
-        if type(other) is Tracer and other.interpreter is not self.interpreter:
+        if type(other) is Tracer:
+            interpreter = self.interpreter
+            if other.interpreter is interpreter:
+                return interpreter.process(power, (self, other), NO_PARAMS)
             return power.bind(self, other)
         if type(other) in OPERANDS:
             return self.interpreter.process(power, (self, other), NO_PARAMS)
@@ -381,19 +397,6 @@ def binary(primitive: Primitive, x: Value, y: Value) -> Value:
     return primitive.bind(x, y)
 
 
-def as_operand(x: Value, name: str) -> Value:
-    """`x` as something that a primitive takes: lists become arrays, foreign arrays pass, NotImplemented else."""
-    if type(x) in OPERANDS:
-        return x
-    if isinstance(x, list | tuple):
-        return METHODS["asarray"](x)
-    if isinstance(x, np.ma.MaskedArray | np.matrix):
-        raise UnsupportedError(f"{name}: {type(x).__name__} is not supported with traced arrays; pass numpy.asarray(x)")
-    if isinstance(x, ndarray | np.generic | int | float | complex) or hasattr(type(x), "__array_function__"):
-        return x
-    return NotImplemented
-
-
 def as_integer(x: Value) -> int:
     """A whole number as a Python int. No derivative is lost: that of rounding is zero."""
     return x.interpreter.index(x) if type(x) is Tracer else int(x)
@@ -401,9 +404,4 @@ def as_integer(x: Value) -> int:
 
 NO_PARAMS: Params = {}
 
-OPERANDS: set[type] = {
-    *(Tracer, float, int, bool, complex, ndarray, np.bool_),
-    *(np.float16, np.float32, np.float64, np.longdouble, np.complex64, np.complex128, np.clongdouble),
-    *(np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64),
-}
-"""The types that primitives take as they are: one look-up settles the usual case."""
+OPERANDS.add(Tracer)

@@ -13,15 +13,19 @@ taken for a number:
 from __future__ import annotations
 
 import math
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
 from xformad.core.graph import Node
 from xformad.core.index import ARRAY, assemble
 from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import Primitive
+from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Shape, Value
+
+
+PLAIN: Final = frozenset((float, np.float64, np.ndarray, np.float32, np.complex128, np.complex64))
+"""The types of cotangents that are added up in place."""
 
 
 @final
@@ -44,57 +48,72 @@ class Masked:
 class Scattered:
     """A sum of pieces, each added into a zero array at an index.
 
+    Plain pieces are added into one buffer as they come. Those that an outer transformation traces are collected, and
+    become one operation in the end.
+
     Args:
         piece: a cotangent.
-        index: where it goes: the static part of the index, see `getitem`.
+        index: where it goes: the static part of the index, see `xformad.core.index`.
         arrays: the arrays of the index.
         structural: whether that the rest is structurally zero is worth a mask, as it is for the index of arrays.
 
     Attributes:
-        items: the sum of the pieces at each plain number.
-        pieces: all others.
+        buffer: the sum of the plain pieces; None before there is a second one.
+        pieces: the pieces that are not in the buffer.
         indices: theirs, as `(index, arrays)`.
+        covered: the indices of the pieces in the buffer.
     """
 
-    __slots__ = ("indices", "items", "pieces", "size", "structural")
+    __slots__ = ("buffer", "covered", "indices", "pieces", "size", "structural")
 
     def __init__(self, piece: Value, index: Any, arrays: tuple[Value, ...] = (), structural: bool = False) -> None:
-        self.items: dict[int, Value] = {}
-        self.pieces: list[Value] = []
-        self.indices: list[tuple[Any, tuple[Value, ...]]] = []
-        self.size = 0
+        self.buffer: Value = None
+        self.pieces = [piece]
+        self.indices = [(index, arrays)]
         self.structural = structural
-        if type(index) is int:
-            self.items[index] = piece
-        else:
-            self.pieces.append(piece)
-            self.indices.append((index, arrays))
-            self.size = getattr(piece, "size", 1)
 
     def include(self, other: Scattered, node: Node) -> None:
-        """Add the pieces of another one. When they have become larger than the node, they are summed into one array."""
-        items = self.items
-        for index, piece in other.items.items():
-            items[index] = items[index] + piece if index in items else piece
-        self.pieces += other.pieces
-        self.indices += other.indices
-        self.structural = self.structural or other.structural
-        self.size = size = self.size + other.size
-        if size <= 4096 or size <= 4 * math.prod(node.shape) + 4096:
-            return
-        g = self.settle(node)
-        if type(g) is Masked:
-            self.__init__(g.g[g.mask], ARRAY, (g.mask,), True)
+        """Add the pieces of another one, which has no buffer."""
+        if self.buffer is None:
+            pieces, indices = self.pieces + other.pieces, self.indices + other.indices
+            self.buffer = np.zeros(*node.spec)
+            self.covered: list[tuple[Any, tuple[Value, ...]]] = []
+            self.pieces = []
+            self.indices = []
+            self.size = 0
         else:
-            self.__init__(g, ...)
-        self.size = 0
+            pieces, indices = other.pieces, other.indices
+        self.structural = self.structural or other.structural
+        for piece, (index, arrays) in zip(pieces, indices, strict=True):
+            if type(piece) in PLAIN and not any([type(array) is Tracer for array in arrays]):
+                self.covered.append((index, arrays))
+                place(self.buffer, index, arrays, piece)
+            else:
+                self.collect(piece, index, arrays, node)
+
+    def collect(self, piece: Value, index: Any, arrays: tuple[Value, ...], node: Node) -> None:
+        """Add a traced piece. When the pieces are much larger than the node, they are summed, so memory is bounded."""
+        self.pieces.append(piece)
+        self.indices.append((index, arrays))
+        self.size = size = self.size + getattr(piece, "size", 1)
+        if size > 4096 and size > 4 * math.prod(node.shape) + 4096:
+            self.covered += self.indices
+            self.pieces = [self.dense(node)]
+            self.indices = [(..., ())]
+            self.buffer = np.zeros(*node.spec)
+            self.size = 0
 
     def dense(self, node: Node) -> Value:
         """The sum, as one array of the node's shape."""
-        arrays = [array for _, arrays in self.indices for array in arrays]
-        indices = *[(index, 0) for index in self.items], *[(index, len(arrays)) for index, arrays in self.indices]
-        pieces = (*self.items.values(), *self.pieces)
-        return scatter_add.bind(*pieces, *arrays, indices=indices, shape=node.shape, dtype=node.dtype)
+        pieces, indices = self.pieces, self.indices
+        if self.buffer is not None:
+            if not pieces:
+                return self.buffer
+            pieces, indices = [self.buffer, *pieces], [(..., ()), *indices]
+        counted = tuple([(index, len(arrays)) for index, arrays in indices])
+        arrays = [array for _, found in indices for array in found]
+        shape, dtype = node.spec
+        return scatter_add.bind(*pieces, *arrays, indices=counted, shape=shape, dtype=dtype)
 
     def settle(self, node: Node) -> Value:
         """The sum, as an array or, where the rest is structurally zero, a `Masked` one."""
@@ -102,10 +121,9 @@ class Scattered:
         if not self.structural:
             return g
         mask = np.zeros(node.shape, bool)
-        for index in self.items:
-            mask[index] = True
-        for index, arrays in self.indices:
-            mask[assemble(index, arrays)] = True
+        for index, arrays in self.indices if self.buffer is None else [*self.covered, *self.indices]:
+            if index is not ... or self.buffer is None:  # what stands for all pieces before is covered already
+                mask[assemble(index, arrays)] = True
         return g if mask.all() else Masked(g, mask)
 
 
@@ -226,16 +244,18 @@ def scatter(*args: Value, indices: tuple[tuple[Any, int], ...], shape: Shape, dt
     """The implementation of `scatter_add`: a zero array with every piece added at its index."""
     out = np.zeros(shape, dtype)
     position = len(indices)
-    for i, (index, count) in enumerate(indices):
-        piece = args[i]
-        if i == 0 and not count:
-            out[index] = piece
-        elif count:
-            add_at(out, index, args[position : position + count], piece)
-            position += count
-        else:
-            out[index] += piece
+    for piece, (index, count) in zip(args, indices, strict=False):
+        place(out, index, args[position : position + count], piece)
+        position += count
     return out
+
+
+def place(out: Value, index: Any, arrays: tuple[Value, ...], piece: Value) -> None:
+    """`out[index] += piece`, by an index without repetitions or with."""
+    if arrays:
+        add_at(out, index, arrays, piece)
+    else:
+        out[index] += piece
 
 
 def add_at(out: Value, index: Any, arrays: tuple[Value, ...], piece: Value) -> None:

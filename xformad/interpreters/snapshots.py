@@ -32,10 +32,13 @@ class Snapshots:
         self.taken: dict[tuple[Any, ...], Array] = {}
         self.callers: dict[int, Array] = {}
 
-    def mark(self, array: Array) -> None:
-        """Remember that an array belongs to the caller."""
+    def of_argument(self, array: Array) -> Array:
+        """An argument of the function: a copy if it is small, else itself, to be copied when a rule needs it."""
+        if array.nbytes <= SMALL:
+            return array.copy(order="K")
         owner = owner_of(array)
         self.callers[id(owner)] = owner
+        return array
 
     def of_traced(self, array: Array, tracer: Tracer) -> Array:
         """The same for the array that a tracer stands for: a copy if it is one of the caller's, or a view of one."""

@@ -28,6 +28,7 @@ from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
 from xformad.interpreters.cotangents import (
+    PLAIN,
     SPECIAL,
     Masked,
     Parts,
@@ -69,7 +70,7 @@ class Vjp(Interpreter):
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument."""
         if type(value) is ndarray:
-            self.snapshots.mark(value)
+            value = self.snapshots.of_argument(value)
         elif type(value) is Tracer and not value.interpreter.live:
             value.interpreter.escaped()
         self.count += 1
@@ -122,10 +123,15 @@ class Vjp(Interpreter):
                 y = y.value
                 plan = entry.quick[3] or entry.plan(primitive, 3, 2)
             values = (x, y)
-            if params or type(x) is Tracer or type(y) is Tracer:
-                value = primitive.bind(x, y, **params)
+            if type(x) is Tracer:
+                if type(y) is not Tracer or x.interpreter is y.interpreter:
+                    value = x.interpreter.process(primitive, values, params)
+                else:
+                    value = primitive.bind(x, y, **params)
+            elif type(y) is Tracer:
+                value = y.interpreter.process(primitive, values, params)
             else:
-                value = primitive.implementation(x, y)
+                value = primitive.implementation(x, y, **params) if params else primitive.implementation(x, y)
         else:
             values, parents, traced = self.unwrap(args)
             plan = entry.plans.get((traced, len(values))) or entry.plan(primitive, traced, len(values))
@@ -147,8 +153,9 @@ class Vjp(Interpreter):
             if not plan.keep_value:
                 kept = None
         elif primitive.multiple:
-            spec = SCALAR
+            self.count += 1
             values = plan.keep(values, args, self.snapshots)
+            return self.components(value, Node(self.count, value, primitive, values, params, parents, SCALAR, plan))
         else:
             spec = spec_of(value)
             if spec is not SCALAR or not plan.small:
@@ -165,8 +172,6 @@ class Vjp(Interpreter):
         node.parents = parents
         node.spec = spec
         node.plan = plan
-        if primitive.multiple:
-            return self.components(value, node)
         tracer = new(Tracer)
         tracer.interpreter = self
         tracer.value = value
@@ -268,20 +273,25 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
             if node.parents:
                 heappush(heap, (-node.number, node))
     seeds.clear()
-    following: Node | None = None  # the next node, where it is known without asking the heap
+    following: Node | None = None  # the next node, where it is known without asking the heap, and its cotangent
+    following_g: Value = None
     while following is not None or heap:
-        node = heappop(heap)[1] if following is None else following
-        following = None
-        g = cotangents.pop(node)
+        if following is None:
+            node = heappop(heap)[1]
+            g = cotangents.pop(node)
+        else:
+            node = following
+            g = following_g
+            following = following_g = None
         plan = node.plan
         params = node.params
         args = node.args
-        if node.primitive is getitem and type(params["index"]) is int and type(g) not in SPECIAL:
-            buffer = cotangents.get(node.parents[0])
-            if type(buffer) is Scattered:  # one more x[i]
-                items = buffer.items
+        if node.primitive is getitem and type(g) in PLAIN and len(args) == 1:
+            target = cotangents.get(node.parents[0])
+            if type(target) is Scattered and target.buffer is not None:  # one more x[i]: spare it the objects
                 index = params["index"]
-                items[index] = items[index] + g if index in items else g
+                target.covered.append((index, ()))
+                target.buffer[index] += g
                 continue
         check = plan.check
         value = node.value
@@ -311,13 +321,16 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
                     message = fitted(message, parent)
             elif check == STRICT:
                 message = strict(message, parent, node, rules, rule)
-            if parent in cotangents:
+            if parent is following:
+                following_g = accumulate(following_g, message, parent)
+            elif parent in cotangents:
                 cotangents[parent] = accumulate(cotangents[parent], message, parent)
+            elif parent.number == node.number - 1 and parent.parents:
+                following = parent
+                following_g = message
             else:
                 cotangents[parent] = message
-                if parent.number == node.number - 1 and parent.parents:
-                    following = parent
-                elif parent.parents:
+                if parent.parents:
                     heappush(heap, (-parent.number, parent))
     return [settled(cotangents[node], node) if node in cotangents else None for node in inputs]
 

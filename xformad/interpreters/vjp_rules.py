@@ -83,18 +83,28 @@ class Plan:
 
     def keep(self, values: Sequence[Value], args: Sequence[Value], snapshots: Snapshots) -> Sequence[Value]:
         """What the tape keeps of the arguments: only what a rule needs, in memory that the program cannot write into."""
-        kept = []
-        for value, mode, arg in zip(values, self.modes, args):  # noqa: B905 (the keyword is slow)
-            if mode == DROPPED:
-                value = Spec(*spec_of(value)) if self.specs else None
-            elif type(value) is not ndarray:
-                pass
-            elif mode == CONSTANT:
-                value = snapshots.of(value)
-            elif value.base is not None or arg.extra.primitive is None:
-                value = snapshots.of_traced(value, arg)
-            kept.append(value)
-        return kept
+        modes = self.modes
+        if len(modes) == 2:
+            x, y = values
+            first, second = modes
+            if first != VARIABLE or snapshots.callers:
+                x = self.kept(x, first, args[0], snapshots)
+            if second != VARIABLE or snapshots.callers:
+                y = self.kept(y, second, args[1], snapshots)
+            return x, y
+        return [self.kept(*each, snapshots) for each in zip(values, modes, args, strict=True)]
+
+    def kept(self, value: Value, mode: int, arg: Value, snapshots: Snapshots) -> Value:
+        """What the tape keeps of one argument."""
+        if mode == DROPPED:
+            return Spec(*spec_of(value)) if self.specs else None
+        if type(value) is not ndarray:
+            return value
+        if mode == CONSTANT:
+            return snapshots.of(value)
+        if snapshots.callers and (value.base is not None or arg.extra.primitive is None):
+            return snapshots.of_traced(value, arg)
+        return value
 
 
 @final

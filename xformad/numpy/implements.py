@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS
-from xformad.core.primitive import OPERANDS, Tracer
+from xformad.core.operands import OPERANDS
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 

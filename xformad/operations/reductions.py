@@ -39,7 +39,7 @@ def spread_value(x: Value, shape: Shape, axis: Axes, keepdims: bool) -> Value:
 
 
 def sum_value(x: Value, axis: Axes, keepdims: bool) -> Value:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # a bool, no literal
+    return np.add.reduce(x, axis, keepdims=True) if keepdims else np.add.reduce(x, axis)
 
 
 # Repeats a reduction's result along the reduced axes: the transpose of `sum`.
