@@ -44,6 +44,12 @@ def assemble(index: Any, arrays: tuple[Value, ...]) -> Any:
     return arrays[0]
 
 
+def plain_slice(index: slice) -> bool:
+    """Whether a slice has plain bounds, and no step."""
+    start, stop = index.start, index.stop
+    return (start is None or type(start) is int) and (stop is None or type(stop) is int) and index.step is None
+
+
 def index_value(x: Value, *arrays: Value, index: Any) -> Value:
     """The implementation of `getitem`. A Python number is indexed as NumPy's scalar of it."""
     try:

@@ -55,9 +55,10 @@ class Interpreter(ABC):
 
     name: ClassVar[str] = "interpreter"
 
+    level = 0
+    live = False
+
     def __init__(self, fun: Callable[..., Any] | None = None) -> None:
-        self.level = 0
-        self.live = False
         self.fun = fun
 
     def __enter__(self) -> Self:

@@ -26,7 +26,7 @@ from numpy import dtype, ndarray
 
 from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS, unsupported
 from xformad.core.guarded import guarded
-from xformad.core.index import index_value
+from xformad.core.index import index_value, plain_slice
 from xformad.core.operands import OPERANDS, as_operand
 from xformad.core.typing import Implementation, Params, Shape, Value
 from xformad.errors import ConcretizationError, UnsupportedError
@@ -314,8 +314,7 @@ class Tracer:
         return shape[0]
 
     def __getitem__(self, index: Any) -> Value:
-        kind = type(index)
-        if kind is int or (kind is slice and whole(index.start) and whole(index.stop) and index.step is None):
+        if type(index) is int or (type(index) is slice and plain_slice(index)):
             return self.interpreter.item(self, index)
         return METHODS["__getitem__"](self, index)
 
@@ -371,19 +370,13 @@ class Tracer:
     def __repr__(self) -> str:
         return f"Tracer({self.interpreter.plain(self)!r}, {self.interpreter.name})"
 
-    def __copy__(self) -> Value:
+    def __copy__(self, memo: object = None) -> Value:
         return self.interpreter.process(positive, (self,), NO_PARAMS)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return self.interpreter.process(positive, (self,), NO_PARAMS)
+    __deepcopy__ = __copy__
 
     def __reduce__(self) -> Any:
         raise ConcretizationError("a traced value cannot be pickled; pickle xformad.value_of(x)")
-
-
-def whole(bound: object) -> bool:
-    """Whether a bound of a slice is a plain one."""
-    return bound is None or type(bound) is int
 
 
 def binary(primitive: Primitive, x: Value, y: Value) -> Value:

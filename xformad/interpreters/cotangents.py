@@ -75,21 +75,27 @@ class Scattered:
     def include(self, other: Scattered, node: Node) -> None:
         """Add the pieces of another one, which has no buffer."""
         if self.buffer is None:
-            pieces, indices = self.pieces + other.pieces, self.indices + other.indices
+            pieces, indices = self.pieces, self.indices
             self.buffer = np.zeros(*node.spec)
             self.covered: list[tuple[Any, tuple[Value, ...]]] = []
             self.pieces = []
             self.indices = []
             self.size = 0
-        else:
-            pieces, indices = other.pieces, other.indices
+            self.add(pieces[0], indices[0], node)
         self.structural = self.structural or other.structural
-        for piece, (index, arrays) in zip(pieces, indices, strict=True):
-            if type(piece) in PLAIN and not any([type(array) is Tracer for array in arrays]):
-                self.covered.append((index, arrays))
-                place(self.buffer, index, arrays, piece)
+        self.add(other.pieces[0], other.indices[0], node)
+
+    def add(self, piece: Value, where: tuple[Any, tuple[Value, ...]], node: Node) -> None:
+        """Add a piece to the buffer, or, if it is traced, to the pieces."""
+        index, arrays = where
+        if type(piece) in PLAIN and not (arrays and any([type(array) is Tracer for array in arrays])):
+            self.covered.append(where)
+            if arrays:
+                add_at(self.buffer, index, arrays, piece)
             else:
-                self.collect(piece, index, arrays, node)
+                self.buffer[index] += piece
+        else:
+            self.collect(piece, index, arrays, node)
 
     def collect(self, piece: Value, index: Any, arrays: tuple[Value, ...], node: Node) -> None:
         """Add a traced piece. When the pieces are much larger than the node, they are summed, so memory is bounded."""
@@ -106,13 +112,19 @@ class Scattered:
     def dense(self, node: Node) -> Value:
         """The sum, as one array of the node's shape."""
         pieces, indices = self.pieces, self.indices
-        if self.buffer is not None:
-            if not pieces:
-                return self.buffer
+        shape, dtype = node.spec
+        if self.buffer is None:
+            index, found = indices[0]
+            if type(pieces[0]) in PLAIN and not found:
+                out = np.zeros(shape, dtype)
+                out[index] = pieces[0]
+                return out
+        elif not pieces:
+            return self.buffer
+        else:
             pieces, indices = [self.buffer, *pieces], [(..., ()), *indices]
         counted = tuple([(index, len(arrays)) for index, arrays in indices])
         arrays = [array for _, found in indices for array in found]
-        shape, dtype = node.spec
         return scatter_add.bind(*pieces, *arrays, indices=counted, shape=shape, dtype=dtype)
 
     def settle(self, node: Node) -> Value:
@@ -245,17 +257,12 @@ def scatter(*args: Value, indices: tuple[tuple[Any, int], ...], shape: Shape, dt
     out = np.zeros(shape, dtype)
     position = len(indices)
     for piece, (index, count) in zip(args, indices, strict=False):
-        place(out, index, args[position : position + count], piece)
+        if count:
+            add_at(out, index, args[position : position + count], piece)
+        else:
+            out[index] += piece
         position += count
     return out
-
-
-def place(out: Value, index: Any, arrays: tuple[Value, ...], piece: Value) -> None:
-    """`out[index] += piece`, by an index without repetitions or with."""
-    if arrays:
-        add_at(out, index, arrays, piece)
-    else:
-        out[index] += piece
 
 
 def add_at(out: Value, index: Any, arrays: tuple[Value, ...], piece: Value) -> None:

@@ -63,7 +63,7 @@ class Vjp(Interpreter):
     name: ClassVar[str] = "grad"
 
     def __init__(self, fun: Callable[..., Any] | None = None) -> None:
-        super().__init__(fun)
+        self.fun = fun
         self.count = 0
         self.snapshots = Snapshots()
 

@@ -33,6 +33,7 @@ MOVES: Final = "moves"  # the primitive only moves data: its rule, applied to th
 DROPPED: Final = 0  # no rule needs it
 CONSTANT: Final = 1  # a rule needs it, and it is not traced
 VARIABLE: Final = 2  # a rule needs it, and it is traced
+NUMBER: Final = 3  # a rule needs it, and it is a plain number
 
 # What the backward pass does with a rule's result.
 TRUST: Final = 0  # the rule guarantees shape and dtype
@@ -87,11 +88,13 @@ class Plan:
         if len(modes) == 2:
             x, y = values
             first, second = modes
-            if first != VARIABLE or snapshots.callers:
+            if first < VARIABLE or snapshots.callers:
                 x = self.kept(x, first, args[0], snapshots)
-            if second != VARIABLE or snapshots.callers:
+            if second < VARIABLE or snapshots.callers:
                 y = self.kept(y, second, args[1], snapshots)
             return x, y
+        if len(modes) == 1:
+            return (self.kept(values[0], modes[0], args[0], snapshots),)
         return [self.kept(*each, snapshots) for each in zip(values, modes, args, strict=True)]
 
     def kept(self, value: Value, mode: int, arg: Value, snapshots: Snapshots) -> Value:
@@ -173,6 +176,7 @@ class VjpEntry:
         if self.mask == ELEMENTWISE and self.check == BROADCAST:
             plan = Plan(self, traced, 2)
             plan.check = TRUST
+            plan.modes = tuple([NUMBER if mode == CONSTANT else mode for mode in plan.modes])
         self.quick[4 + traced] = plan
         return plan
 

@@ -26,10 +26,12 @@ def sum(
     initial: Any = None,
     where: Any = None,
 ) -> Value:
-    if out is not None:
-        refuse_out(out, "sum")
-    if type(a) is not Tracer:
-        a = as_array(a)
+    if type(a) is Tracer and axis is dtype is out is initial is where is None and not keepdims:
+        shape, kind = a.interpreter.spec(a)
+        if kind.kind != "b":
+            return a.interpreter.process(reductions.sum_, (a,), {"axis": (*range(len(shape)),), "keepdims": False})
+    refuse_out(out, "sum")
+    a = as_array(a)
     if dtype is not None:
         a = a.astype(dtype)
     if where is not None:

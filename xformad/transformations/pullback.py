@@ -25,7 +25,7 @@ NUMBERS: Final = frozenset((float, int, float64, ndarray, Tracer))
 
 
 NUMERIC: Final = (ndarray, np.generic, float, int)
-FIRST: Final[list[Key]] = [0]
+EMPTY: Final[list[Any]] = []
 
 
 @final
@@ -34,11 +34,11 @@ class Argument:
 
     __slots__ = ("leaves", "nodes", "structure", "tracers")
 
-    def __init__(self, tape: Vjp, value: Any, key: Key) -> None:
+    def __init__(self, tape: Vjp, value: Any, key: Key, tracer: Tracer | None = None) -> None:
         if type(value) in NUMBERS:
             self.leaves = [value]
             self.structure = tree.LEAF
-            tracer = lifted(tape, value, key, bare=True)
+            tracer = lifted(tape, value, key, bare=True) if tracer is None else tracer
             self.tracers = [tracer]
             self.nodes: list[Node | None] = [tracer.extra]
             return
@@ -127,7 +127,7 @@ class Record:
     def consume(self, cotangents: list[Value]) -> list[Any]:
         """As `pull`, once: the tape is freed as the backward pass goes."""
         seeds = self.seeds(cotangents)
-        self.nodes = []
+        self.nodes = EMPTY
         return self.send(seeds, cotangents)
 
     def seeds(self, cotangents: list[Value]) -> list[tuple[Node, Value]]:
@@ -205,6 +205,21 @@ def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
     return g
 
 
+def scalar_gradient(fun: Callable[..., Any], x: Value) -> tuple[Value, Record | None]:
+    """The gradient of the usual function: of one number or array, with a float as result. It saves the objects of a
+    `Record`, a tenth of the time for a small function. For another result, the record of the run is the second value.
+    """
+    with Vjp(fun) as tape:
+        tracer = lifted(tape, x, 0, bare=True)
+        out = fun(tracer)
+    node = node_of(out, tape)
+    if node is None or node.spec is not SCALAR:
+        return None, Record([Argument(tape, x, 0, tracer)], tape, out, None)
+    seeds = [(node, 1.0)]
+    del out, node  # the tape is freed as the backward pass goes
+    return finished(backward_pass(seeds, [tracer.extra])[0], x, tracer.extra, []), None
+
+
 def record(
     fun: Callable[..., Any],
     args: tuple[Any, ...],
@@ -214,21 +229,17 @@ def record(
 ) -> Record:
     """Run `fun` with tracers in the place of the arguments at `keys`."""
     with Vjp(fun) as tape:
-        if len(args) == 1 and keys == FIRST:
-            arguments = [Argument(tape, args[0], 0)]
-            out = fun(arguments[0].traced(), **kwargs)
-        else:
-            arguments = []
-            positional = list(args)
-            for key in keys:
-                if isinstance(key, int):
-                    argument = Argument(tape, positional[key], key)
-                    positional[key] = argument.traced()
-                else:
-                    argument = Argument(tape, kwargs[key], key)
-                    kwargs = {**kwargs, key: argument.traced()}
-                arguments.append(argument)
-            out = fun(*positional, **kwargs)
+        arguments = []
+        positional = list(args)
+        for key in keys:
+            if isinstance(key, int):
+                argument = Argument(tape, positional[key], key)
+                positional[key] = argument.traced()
+            else:
+                argument = Argument(tape, kwargs[key], key)
+                kwargs = {**kwargs, key: argument.traced()}
+            arguments.append(argument)
+        out = fun(*positional, **kwargs)
         aux = None
         if has_aux:
             if not isinstance(out, tuple) or len(out) != 2:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, final, overload
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, final, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, IndependentOutputWarning, TreeError
-from xformad.transformations.pullback import Record, ones_like_output, record
+from xformad.transformations.pullback import NUMBERS, Record, ones_like_output, record, scalar_gradient
 from xformad.transformations.transformed import Argnums, Key, Transformed, checked_argnums, keys_of
 
 P = ParamSpec("P")
@@ -38,6 +38,9 @@ class Options(NamedTuple):
     holomorphic: bool = False
 
 
+DEFAULT: Final = Options()
+
+
 def recorded(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
     argnums = options.argnums
     keys: list[Key] = (
@@ -52,7 +55,12 @@ def bare(gradients: list[Any], argnums: Argnums) -> Any:
 
 
 def run_grad(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    run = recorded(fun, options, args, kwargs)
+    if options is DEFAULT and len(args) == 1 and not kwargs and type(args[0]) in NUMBERS:
+        gradient, run = scalar_gradient(fun, args[0])
+        if run is None:
+            return gradient
+    else:
+        run = recorded(fun, options, args, kwargs)
     gradient = bare(run.consume([seed(run, fun, options)]), options.argnums)
     return (gradient, run.aux) if options.has_aux else gradient
 
@@ -141,7 +149,8 @@ def grad(
     >>> grad(lambda x, y: x**2 * y, argnums=(0, 1))(3.0, 5.0)
     (np.float64(30.0), np.float64(9.0))
     """
-    return Transformed(run_grad, fun, Options(checked_argnums(argnums), has_aux, holomorphic), "grad")
+    options = Options(checked_argnums(argnums), has_aux, holomorphic)
+    return Transformed(run_grad, fun, DEFAULT if options == DEFAULT else options, "grad")
 
 
 @overload
