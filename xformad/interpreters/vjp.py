@@ -181,8 +181,8 @@ class Vjp(Interpreter):
     def item(self, tracer: Tracer, index: int | slice) -> Value:
         """What `process` does for `x[index]`, in half of the time: loops over the entries of an array are made of it."""
         x = tracer.value
-        entry = entries.get(getitem)
-        if type(x) is not ndarray or not self.live or entry is None or entry.quick[0] is None:
+        plan = entries[getitem].quick[0]
+        if type(x) is not ndarray or not self.live or plan is None:
             return self.process(getitem, (tracer,), {"index": index})
         value: Value = x[index]
         node = new(Node)
@@ -192,8 +192,11 @@ class Vjp(Interpreter):
         node.args = (None,)
         node.params = {"index": index}
         node.parents = (tracer.extra,)
-        node.spec = SCALAR if type(value) is float64 else spec_of(value)
-        node.plan = entry.quick[0]
+        if type(value) is ndarray:
+            node.spec = (value.shape, value.dtype)
+        else:
+            node.spec = SCALAR if type(value) is float64 else spec_of(value)
+        node.plan = plan
         out = new(Tracer)
         out.interpreter = self
         out.value = value

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
-from xformad.core.interpreter import shape_of
+from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import Masked
@@ -60,12 +61,10 @@ def like(value: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
 def extremum_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Masked:
     """Entries that attain the extremum share equally; to all others goes a structural zero."""
     taken = x == like(ans, x, axis, keepdims)
-    count = np.add.reduce(taken, axis=axis, keepdims=True)
-    return Masked(np.where(taken, like(g, x, axis, keepdims) / count.astype(dtype_like(g)), 0), taken)
-
-
-def dtype_like(g: Value) -> np.dtype[np.inexact]:
-    return np.dtype(np.float32 if np.dtype(getattr(g, "dtype", float)) in (np.float32, np.complex64) else np.float64)
+    g = like(g, x, axis, keepdims)
+    if np.count_nonzero(taken) != math.prod(shape_of(g)):  # ties
+        g = g / np.add.reduce(taken, axis=axis, keepdims=True).astype(dtype_of(ans))
+    return Masked(np.where(taken, g, 0), taken)
 
 
 max_: Primitive = smooth(
