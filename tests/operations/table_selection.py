@@ -59,7 +59,7 @@ REAL: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "clip": (lambda x: np.clip(x, -1.0, 1.0), (A,)),
     "clip below": (lambda x: np.clip(x, 0.0, None), (A,)),
     "clip above": (lambda x: np.clip(x, None, 0.0), (A,)),
-    "clip keywords": (lambda x: np.clip(x, min=-0.5, max=0.5), (A,)),
+    "clip keywords": (lambda x: np.clip(x, a_min=-0.5, a_max=0.5), (A,)),
     "clip traced bounds": (np.clip, (A, np.array([-1.0, -1.0, 0.0]), np.array([[0.5], [2.0]]))),
     "clip bounds crossed": (lambda x, y: np.clip(x, 1.0, y), (A, 0.5)),
     "x.clip": (lambda x: x.clip(-1.0, 1.0), (A,)),
