@@ -124,7 +124,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_files_that_a_page_names_exist(page: Path) -> None:
     for name in re.findall(r"`((?:xformad|tests|docs|examples)/[\w./]*)`", prose_of(page)):
-        assert (ROOT / name).exists(), f"{name_of(page)} names {name}, which does not exist"
+        made = name.startswith("examples/output")  # by running the examples
+        assert made or (ROOT / name).exists(), f"{name_of(page)} names {name}, which does not exist"
 
 
 def test_layout_names_every_package_and_core_module() -> None:
