@@ -23,7 +23,6 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Shape, Value
 
-
 PLAIN: Final = frozenset((float, np.float64, np.ndarray, np.float32, np.complex128, np.complex64))
 """The types of cotangents that are added up in place."""
 
@@ -88,7 +87,7 @@ class Scattered:
     def add(self, piece: Value, where: tuple[Any, tuple[Value, ...]], node: Node) -> None:
         """Add a piece to the buffer, or, if it is traced, to the pieces."""
         index, arrays = where
-        if type(piece) in PLAIN and not (arrays and any([type(array) is Tracer for array in arrays])):
+        if type(piece) in PLAIN and not (arrays and any(type(array) is Tracer for array in arrays)):
             self.covered.append(where)
             if arrays:
                 add_at(self.buffer, index, arrays, piece)
