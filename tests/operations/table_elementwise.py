@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,16 @@ POSITIVE: list[tuple[Any, bool]] = [
     (np.log, True), (np.log2, True), (np.log10, True), (np.log1p, True), (np.sqrt, True), (np.cbrt, False),
     (np.reciprocal, True),
 ]  # fmt: skip
-ROUNDING: list[Any] = [np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.sign]
+
+
+def fix(x: Any) -> Any:
+    """`numpy.fix`, which newer versions deprecate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.fix(x)
+
+
+ROUNDING: list[Any] = [np.floor, np.ceil, np.trunc, np.rint, np.round, fix, np.sign]
 PAIRS: list[tuple[Any, bool]] = [
     (np.add, True), (np.subtract, True), (np.multiply, True), (np.divide, True), (np.arctan2, False),
     (np.hypot, False), (np.logaddexp, False), (np.logaddexp2, False), (np.maximum, False), (np.minimum, False),
