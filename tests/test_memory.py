@@ -496,3 +496,15 @@ def test_forward_values_are_dropped_as_the_program_drops_them() -> None:
         del y
         assert value() is None
     assert z.shape == X.shape
+
+
+def test_the_real_part_of_a_real_array_is_protected() -> None:
+    x = np.full(1000, 3.0)
+
+    def fun(y: Any) -> Any:
+        part = np.real(y)
+        product = part * part
+        x[:] = 0.0
+        return np.sum(product)
+
+    np.testing.assert_array_equal(grad(fun)(x), np.full(1000, 6.0))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
+from xformad.interpreters.cotangents import unbroadcast
 from xformad.interpreters.vjp_rules import deflinear, defvjp, defvjp_joint, defvjp_variadic
 from xformad.transformations.primitives import primitive
 
@@ -30,4 +31,5 @@ __all__ = [
     "defvjp_joint",
     "defvjp_variadic",
     "primitive",
+    "unbroadcast",
 ]

@@ -23,6 +23,11 @@ def imag_vjp(g: Value, _ans: Value, _x: Value) -> Value:
     return g * dtype.type(-1j) if dtype.kind == "c" else np.zeros(shape_of(g), dtype)
 
 
-real: Primitive = smooth("real", np.real, real_vjp, mask=ELEMENTWISE)
+def real_value(x: Value) -> Value:
+    part = np.real(x)
+    return part.view() if part is x and isinstance(part, np.ndarray) else part  # a view shows whose memory it is
+
+
+real: Primitive = smooth("real", real_value, real_vjp, mask=ELEMENTWISE)
 
 imag: Primitive = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)
