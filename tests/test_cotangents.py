@@ -37,6 +37,10 @@ MEETINGS: dict[str, Callable[..., Any]] = {
     "products of a computed matrix": lambda w, x: np.exp(w) @ x + np.exp(w) @ (x * x),
     "one exponential of many uses": lambda w, x: (lambda e: e @ x + e[0] + e[:, 1] * e[0, 0] + np.sum(e))(np.exp(w)),
     "components of a tuple": components,
+    "an index of arrays and the array itself": lambda w, x: (lambda e: e[[0, 0]] @ x + np.sum(e))(np.exp(w)),
+    "a mask, the array itself and a row": lambda w, x: (lambda e: e * e + np.sum(e[w > 0]) + e[0])(np.exp(w)) @ x,
+    "an index of arrays and a product": lambda w, x: (lambda e: e[[1], :2].sum() + e @ x)(np.exp(w)),
+    "two indices of arrays and a row": lambda w, x: (lambda e: (e[[0, 2]] @ x)[0] * e[[1]] @ x + e[2])(np.exp(w)),
 }
 
 

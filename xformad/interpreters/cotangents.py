@@ -60,7 +60,7 @@ class Scattered:
         buffer: the sum of the plain pieces; None before there is a second one.
         pieces: the pieces that are not in the buffer.
         indices: theirs, as `(index, arrays)`.
-        covered: the indices of the pieces in the buffer.
+        covered: the indices of all pieces, in the buffer or not.
     """
 
     __slots__ = ("buffer", "covered", "indices", "pieces", "size", "structural")
@@ -69,6 +69,7 @@ class Scattered:
         self.buffer: Value = None
         self.pieces = [piece]
         self.indices = [(index, arrays)]
+        self.covered = self.indices
         self.structural = structural
 
     def include(self, other: Scattered, node: Node) -> None:
@@ -76,7 +77,7 @@ class Scattered:
         if self.buffer is None:
             pieces, indices = self.pieces, self.indices
             self.buffer = np.zeros(*node.spec)
-            self.covered: list[tuple[Any, tuple[Value, ...]]] = []
+            self.covered = []
             self.pieces = []
             self.indices = []
             self.size = 0
@@ -87,8 +88,8 @@ class Scattered:
     def add(self, piece: Value, where: tuple[Any, tuple[Value, ...]], node: Node) -> None:
         """Add a piece to the buffer, or, if it is traced, to the pieces."""
         index, arrays = where
+        self.covered.append(where)
         if type(piece) in PLAIN and not (arrays and any(type(array) is Tracer for array in arrays)):
-            self.covered.append(where)
             if arrays:
                 add_at(self.buffer, index, arrays, piece)
             else:
@@ -102,7 +103,6 @@ class Scattered:
         self.indices.append((index, arrays))
         self.size = size = self.size + getattr(piece, "size", 1)
         if size > 4096 and size > 4 * math.prod(node.shape) + 4096:
-            self.covered += self.indices
             self.pieces = [self.dense(node)]
             self.indices = [(..., ())]
             self.buffer = np.zeros(*node.spec)
@@ -132,9 +132,8 @@ class Scattered:
         if not self.structural:
             return g
         mask = np.zeros(node.shape, bool)
-        for index, arrays in self.indices if self.buffer is None else [*self.covered, *self.indices]:
-            if index is not ... or self.buffer is None:  # what stands for all pieces before is covered already
-                mask[assemble(index, arrays)] = True
+        for index, arrays in self.covered:
+            mask[assemble(index, arrays)] = True
         return g if mask.all() else Masked(g, mask)
 
 
