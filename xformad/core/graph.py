@@ -77,6 +77,10 @@ class Node:
         return f"<Node {self.number} {what}: {describe(self.shape, self.dtype)}>"
 
 
+component = Primitive("component", lambda whole, index: whole[index])
+"""What interpreters record for one component of a tuple-valued primitive."""
+
+
 @final
 class Graph:
     """A recorded run: inputs, equations in the order of execution, outputs.

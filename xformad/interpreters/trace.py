@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
-from xformad.core.graph import Node
+from xformad.core.graph import Node, component
 from xformad.core.interpreter import SCALAR, Interpreter, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, ShapeDtype, Value
@@ -28,9 +28,6 @@ class Traced(NamedTuple):
     """The positions of the traced ones among a node's arguments: what this interpreter puts on a node as its plan."""
 
     argnums: tuple[int, ...]
-
-
-component = Primitive("component", lambda whole, index: whole[index])
 
 
 @final

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final, final
 
 from numpy import float64, ndarray
 
-from xformad.core.graph import Node
+from xformad.core.graph import Node, component
 from xformad.core.interpreter import SCALAR, Interpreter, spec_of
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
@@ -250,7 +250,6 @@ class Vjp(Interpreter):
         return tuple(parts)
 
 
-component: Final = Primitive("component", lambda whole, index: whole[index])
 COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index: unmasked(g)})}, check=TRUST), 1, 1)
 
 

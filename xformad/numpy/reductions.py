@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of, spec_of
+from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
@@ -31,16 +31,10 @@ def sum(
         if kind.kind != "b":
             return a.interpreter.process(reductions.sum_, (a,), {"axis": (*range(len(shape)),), "keepdims": False})
     refuse_out(out, "sum")
-    a = as_array(a)
-    if dtype is not None:
-        a = a.astype(dtype)
+    a = typed(as_array(a), dtype)
     if where is not None:
         a = np.where(where, a, 0)
-    shape, kind = spec_of(a)
-    if kind.kind == "b":
-        a = a.astype(int)
-    axes = normalized_axis(axis, len(shape))
-    total = reductions.sum_(a, axis=axes, keepdims=bool(keepdims))
+    total = reductions.sum_(widened(a), axis=normalized_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
     return total if initial is None else total + initial
 
 

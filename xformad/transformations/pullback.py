@@ -22,8 +22,6 @@ from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.transformations.transformed import Key
 
 NUMBERS: Final = frozenset((float, int, float64, ndarray, Tracer))
-
-
 NUMERIC: Final = (ndarray, np.generic, float, int)
 EMPTY: Final[list[Any]] = []
 
