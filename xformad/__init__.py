@@ -24,6 +24,7 @@ from xformad.errors import (
     XformadError,
 )
 from xformad.interpreters.evaluate import evaluate
+from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
 from xformad.transformations.matrices import hessian, hvp, jacobian, value_and_jacobian
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.tracing import trace
@@ -52,6 +53,10 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jvp",
+    "linear_transpose",
+    "linearize",
+    "make_jvp",
     "make_vjp",
     "numpy",
     "operations",

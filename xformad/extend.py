@@ -18,6 +18,7 @@ from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.interpreters.cotangents import unbroadcast
+from xformad.interpreters.jvp_rules import defjvp, defjvp_joint
 from xformad.interpreters.vjp_rules import deflinear, defvjp, defvjp_joint, defvjp_variadic
 from xformad.transformations.primitives import primitive
 
@@ -26,6 +27,8 @@ __all__ = [
     "Primitive",
     "RuleTable",
     "Tracer",
+    "defjvp",
+    "defjvp_joint",
     "deflinear",
     "defvjp",
     "defvjp_joint",

@@ -169,6 +169,13 @@ def collect(structure: Structure, tree: Any, leaves: list[Any], path: str) -> No
             raise TreeError(f"{path} is a {type(tree).__name__}, but must be a leaf")
         leaves.append(tree)
         return
+    for child, part, label in children_like(structure, tree, path):
+        collect(child, part, leaves, path + label)
+
+
+def children_like(structure: Structure, tree: Any, path: str) -> Iterator[tuple[Structure, Any, str]]:
+    """The children of a container that must have this structure: the structure, the part and the label of each."""
+    assert structure.type is not None
     if type(tree) is not structure.type:
         raise TreeError(f"{path} is a {type(tree).__name__}, but must be a {structure.type.__name__}")
     kind = kind_of(structure.type)
@@ -183,7 +190,27 @@ def collect(structure: Structure, tree: Any, leaves: list[Any], path: str) -> No
     elif aux != structure.aux:
         raise TreeError(f"{path} has the static parts {aux!r}, but must have {structure.aux!r}")
     for i, (child, part) in enumerate(zip(structure.children, parts, strict=True)):
-        collect(child, part, leaves, path + kind.label(structure.aux, i))
+        yield child, part, kind.label(structure.aux, i)
+
+
+def flatten_prefix(structure: Structure, prefix: Any, stands: Callable[[Any], bool], name: str = "tree") -> list[Any]:
+    """The leaves of a pytree of this structure, in which a value that `stands` for a subtree is one for each leaf of it.
+
+    Raises:
+        TreeError: where the structure differs, with the path to the place.
+
+    >>> flatten_prefix(flatten({"a": (1, 2), "b": 3})[1], {"a": None, "b": 0}, lambda x: x is None)
+    [None, None, 0]
+    """
+    if stands(prefix):
+        return [prefix] * structure.size
+    if structure.type is None:
+        return flatten_like(structure, prefix, name)
+    return [
+        leaf
+        for child, part, label in children_like(structure, prefix, name)
+        for leaf in flatten_prefix(child, part, stands, name + label)
+    ]
 
 
 def leaves_of(tree: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
-from xformad.operations import discrete, reductions, roots
+from xformad.operations import discrete, linalg_norms, reductions
 
 
 @implements(np.sum, method="sum")
@@ -128,14 +128,19 @@ def var(
     correction: Any = None,
 ) -> Value:
     refuse_out(out, "var")
-    a = typed(as_array(a), dtype)
-    center = mean if mean is not None else sum(a, axis, keepdims=True, where=where) / counted(a, axis, True, where)
-    deviation = a - center
+    a, deviation = deviations(a, axis, dtype, where, mean)
     complex_valued = dtype_of(deviation).kind == "c"
     squares = np.real(deviation * np.conjugate(deviation)) if complex_valued else deviation * deviation
     removed = correction if correction is not None else ddof
     total = sum(squares, axis, keepdims=keepdims, where=where)
     return total / degrees(counted(a, axis, keepdims, where), removed)
+
+
+def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> tuple[Value, Value]:
+    """The array, and its differences from its mean."""
+    a = typed(as_array(a), dtype)
+    center = mean if mean is not None else sum(a, axis, keepdims=True, where=where) / counted(a, axis, True, where)
+    return a, a - center
 
 
 def degrees(count: Value, removed: Any) -> Value:
@@ -158,7 +163,13 @@ def std(
     correction: Any = None,
 ) -> Value:
     refuse_out(out, "std")
-    return roots.root(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
+    a, deviation = deviations(a, axis, dtype, where, mean)
+    count = degrees(counted(a, axis, keepdims, where), correction if correction is not None else ddof)
+    if where is not None:
+        deviation = np.where(where, deviation, 0)
+    axes = normalized_axis(axis, len(shape_of(a)))
+    size = linalg_norms.norm(deviation, axis=axes, keepdims=bool(keepdims))
+    return size / (np.sqrt(count) if isinstance(count, np.ndarray) else math.sqrt(count))
 
 
 def cumulative(primitive: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.makers import elementwise, smooth
 
@@ -29,5 +30,7 @@ def real_value(x: Value) -> Value:
 
 
 real: Primitive = smooth("real", real_value, real_vjp, mask=ELEMENTWISE)
+defjvp(real, lambda t, _ans, _x: real(t))
 
 imag: Primitive = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)
+defjvp(imag, lambda t, _ans, _x: imag(t))

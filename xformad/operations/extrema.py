@@ -13,7 +13,8 @@ from xformad.core.interpreter import dtype_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Masked
-from xformad.operations.linalg_norms import over_norm
+from xformad.interpreters.jvp_rules import defjvp
+from xformad.operations.linalg_norms import over_norm, rising
 from xformad.operations.makers import elementwise
 
 
@@ -58,6 +59,15 @@ def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
 
 absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
 
+
+def absolute_jvp(t: Value, ans: Value, x: Value) -> Value:
+    if dtype_of(x).kind == "c":
+        return rising(over_norm(np.real(np.conjugate(x) * t), ans), ans, lambda: absolute(t))
+    return rising(t * sign(x), ans, lambda: absolute(t))
+
+
+defjvp(absolute, absolute_jvp)
+
 fabs: Primitive = elementwise("fabs", np.fabs, lambda g, _ans, x: g * sign(x))
 
 
@@ -70,6 +80,16 @@ def sign_vjp(g: Value, ans: Value, x: Value) -> Value:
 
 
 sign: Primitive = elementwise("sign", np.sign, sign_vjp)
+
+
+def sign_jvp(t: Value, ans: Value, x: Value) -> Value | None:
+    """The part of t across the direction of x, over |x|."""
+    if dtype_of(x).kind != "c":
+        return None
+    return (t - ans * np.real(np.conjugate(ans) * t)) / nonzero(np.absolute(x))
+
+
+defjvp(sign, sign_jvp)
 
 # |x| with the sign of y: locally x or -x.
 copysign: Primitive = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)

@@ -10,6 +10,7 @@ from xformad.core.index import ARRAY
 from xformad.core.primitive import Primitive, getitem
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import Scattered, scatter_add
+from xformad.interpreters.jvp_rules import defjvp_joint, jointly_linear
 from xformad.interpreters.vjp_rules import BROADCAST, MOVES, TRUST, VjpEntry, vjp_rules
 from xformad.operations.discrete import stop_gradient
 
@@ -46,6 +47,7 @@ def scatter_add_vjp(
 
 
 vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, check=BROADCAST, mask=MOVES)
+defjvp_joint(scatter_add, jointly_linear(scatter_add, lambda params: len(params["indices"])))
 
 
 def scattered(pieces: list[Value], masks: list[Value], shape: Shape, dtype: np.dtype[Any]) -> Value:

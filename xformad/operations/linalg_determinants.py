@@ -16,6 +16,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import transposed
 from xformad.operations.makers import smooth
@@ -124,10 +125,17 @@ cofactors_change: Primitive = smooth(
     lambda h, _ans, _g, a: cofactors_change(h, a),  # second derivatives are symmetric
     third_derivative,
 )
+defjvp(  # the derivatives of det of every order are symmetric in their directions
+    cofactors_change,
+    lambda t, _ans, _g, a: cofactors_change(t, a),
+    lambda t, ans, g, a: third_derivative(t, ans, g, a),
+)
 
 cofactors: Primitive = smooth("cofactors", cofactors_value, lambda g, _ans, a: cofactors_change(g, a))
+defjvp(cofactors, lambda t, _ans, a: cofactors_change(t, a))
 
 det: Primitive = smooth("det", np.linalg.det, lambda g, _ans, a: weighted(g, cofactors(a)))
+defjvp(det, lambda t, _ans, a: np.sum(cofactors(a) * t, axis=(-2, -1)))
 
 
 def weighted(g: Value, x: Value) -> Value:

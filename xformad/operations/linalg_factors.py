@@ -8,6 +8,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import absent
+from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, solve, transposed
 from xformad.operations.makers import smooth
@@ -36,6 +37,15 @@ def cholesky_vjp(g: Value, ans: Value, _a: Value) -> Value:
 
 # The lower factor.
 cholesky: Primitive = smooth("cholesky", np.linalg.cholesky, cholesky_vjp, check=TRUST)
+
+
+def cholesky_jvp(t: Value, ans: Value, _a: Value) -> Value:
+    """L P with P the lower triangle, its diagonal halved, of L^-1 dA L^-H; dA made Hermitian."""
+    half = solve(ans, 0.5 * (t + adjoint(t)))
+    return ans @ (adjoint(solve(ans, adjoint(half))) * triangle(ans))
+
+
+defjvp(cholesky, cholesky_jvp)
 
 
 def qr_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> Value:

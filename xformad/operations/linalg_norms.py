@@ -3,17 +3,25 @@
 The gradient of the norm n of x is x / n, and 0 at x = 0. A function such as n(x)**2 is smooth at 0 all the same: its
 gradient, by the chain rule, is (c / n) x with c = 2 n, and its Hessian there is the limit of c / n: 2, by l'Hopital's
 rule the derivative of c by n. The values c = n = 0 do not show it (n**3 has the same ones), but where a second
-derivative is being taken, the gradient is itself recorded on a tape, and the tape shows how c depends on n.
+derivative is being taken, the gradient is itself recorded on a tape, and the tape shows how c depends on n; or it moves
+along a direction, and both slopes are known: `xformad.interpreters.cusps`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xformad.core.graph import Node
-from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.interpreter import dtype_of, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer
+from xformad.core.source import user_line
 from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.interpreters.cusps import Cusp, Germ, cusp
+from xformad.interpreters.jvp import Jvp
+from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import smooth
@@ -41,6 +49,19 @@ def over_norm(c: Value, n: Value) -> Value:
     return divided(c, n, limit_of(c, n))
 
 
+def divided_jvp(tangents: Tangents, ans: Value, c: Value, n: Value, _limit: Value) -> Germ | Value:
+    """(dc - ans dn) / n; where n = 0, the value is the quotient of the slopes, and the slope is taken as 0."""
+    of_c, of_n, _ = tangents
+    if of_n is None:
+        return over_norm(of_c, n)
+    moved = -(ans * of_n) if of_c is None else of_c - ans * of_n
+    slope = over_norm(moved, n)
+    if of_c is None or not np.any(n == 0):
+        return slope
+    singular = np.logical_and(np.logical_and(n == 0, c == 0), of_n != 0)
+    return Germ(np.where(singular, of_c / np.where(singular, of_n, 1), ans), slope)
+
+
 # The derivatives are those of the quotient. The limit is the value of an even function of n, whose derivative is 0.
 divided: Primitive = smooth(
     "divided_by_norm",
@@ -49,6 +70,29 @@ divided: Primitive = smooth(
     lambda g, ans, _c, n, _limit: -over_norm(g * ans, n),
     None,
 )
+defjvp_joint(divided, divided_jvp)
+
+
+def rising(slope: Value, n: Value, rise: Callable[[], Value]) -> Cusp | Value:
+    """The tangent of a norm n: its slope, and where n is zero, a rise to both sides if second derivatives are taken.
+
+    Raises:
+        UnsupportedError: where a norm is zero under reverse over forward mode, in which neither way to the limit exists.
+    """
+    orders = sum(isinstance(interpreter, Vjp | Jvp) for interpreter in stack.live)
+    if orders < 2 or not np.any(n == 0):
+        return slope
+    below = n
+    while type(below) is Tracer:
+        if isinstance(below.interpreter, Jvp):
+            return slope
+        if isinstance(below.interpreter, Vjp):
+            raise UnsupportedError(
+                f"reverse over forward mode through a norm or an absolute value that is zero ({user_line()}) is not "
+                "supported; use forward over reverse: jvp(grad(fun), ...) in the place of grad of a jvp"
+            )
+        below = below.value
+    return cusp(n, slope, n == 0, rise())
 
 
 def limit_of(c: Value, n: Value) -> Value:
@@ -117,6 +161,11 @@ def conjugated(x: Value) -> Value:
     return np.conjugate(x) if dtype_of(x).kind == "c" else x
 
 
+def inward(t: Value, x: Value) -> Value:
+    """The products of which the derivative of half a squared norm is the sum."""
+    return np.real(np.conjugate(x) * t) if dtype_of(x).kind == "c" else x * t
+
+
 def norm_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
     quotient = over_norm(g, ans)
     if not keepdims:
@@ -128,7 +177,17 @@ def norm_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
 whole_norm: Primitive = smooth(
     "whole_norm", whole_norm_value, lambda g, ans, x: over_norm(g, ans) * conjugated(x), check=TRUST
 )
+defjvp(whole_norm, lambda t, ans, x: rising(over_norm(np.sum(inward(t, x)), ans), ans, lambda: whole_norm(t)))
+
 norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
+
+
+def norm_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
+    slope = over_norm(np.sum(inward(t, x), axis=axis, keepdims=keepdims), ans)
+    return rising(slope, ans, lambda: norm(t, axis=axis, keepdims=keepdims))
+
+
+defjvp(norm, norm_jvp)
 
 
 def power_norm_value(x: Value, order: float, axis: int, keepdims: bool) -> Value:

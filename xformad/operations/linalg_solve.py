@@ -11,6 +11,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import smooth
 
@@ -36,6 +37,7 @@ def inv_vjp(g: Value, ans: Value, _x: Value) -> Value:
 
 
 inv: Primitive = smooth("inv", np.linalg.inv, inv_vjp, check=TRUST)
+defjvp(inv, lambda t, ans, _x: -(ans @ (t @ ans)))
 
 
 def solve_transposed(a: Value, g: Value, vector: bool) -> Value:
@@ -61,6 +63,21 @@ def solve_vjp_right(g: Value, _ans: Value, a: Value, _b: Value) -> Value:
 solve: Primitive = smooth("solve", np.linalg.solve, solve_vjp_matrix, solve_vjp_right)
 
 
+def solve_jvp(tangents: Tangents, ans: Value, a: Value, b: Value) -> Value:
+    """A dx = db - dA x. For a stack of matrices, a vector on the right gives a stack of vectors."""
+    of_a, of_b = tangents
+    if of_a is None:
+        return solve(a, of_b)
+    if b.ndim > 1:
+        moved = of_a @ ans
+        return solve(a, -moved if of_b is None else of_b - moved)
+    moved = (of_a @ ans[..., None])[..., 0]
+    return solve(a, (-moved if of_b is None else of_b - moved)[..., None])[..., 0]
+
+
+defjvp_joint(solve, solve_jvp)
+
+
 def pinv_vjp(g: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:
     """The derivative where the rank is constant: Golub and Pereyra, "The differentiation of pseudo-inverses ..." (1973).
 
@@ -81,3 +98,15 @@ pinv: Primitive = smooth(
     pinv_vjp,
     check=TRUST,
 )
+
+
+def pinv_jvp(t: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:
+    """The formula of `pinv_vjp`."""
+    del rcond, hermitian
+    turned, back = adjoint(ans), adjoint(t)
+    left = (ans @ turned) @ back
+    right = back @ (turned @ ans)
+    return left - (left @ a) @ ans + right - ans @ (a @ right) - ans @ t @ ans
+
+
+defjvp(pinv, pinv_jvp)

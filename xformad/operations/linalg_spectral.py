@@ -28,6 +28,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import absent
+from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, transposed
 
@@ -95,6 +96,36 @@ eigh = Primitive("eigh", lambda a, uplo: np.linalg.eigh(a, uplo), multiple=True)
 vjp_rules[eigh] = VjpEntry({0: eigh_vjp}, check=TRUST)
 
 
+def determined(turn: Value, denominators: Value, equal: Value, scale: Value) -> Value:
+    """`turn / denominators`; where these vanish 0 if `turn` does, up to rounding, and else NaN: not determined."""
+    rounding = 100 * shape_of(turn)[-1] * float(np.finfo(dtype_of(denominators)).eps)
+    quotient = np.where(equal, 0, turn / np.where(equal, 1, denominators))
+    return np.where(equal & (np.absolute(turn) > rounding * scale), np.nan, quotient)
+
+
+def gaps_of(w: Value, sign: float) -> tuple[Value, Value]:
+    """`w[j] + sign w[i]`, and where that is zero up to rounding."""
+    gaps = w[..., None, :] + sign * w[..., :, None]
+    rounding = 100 * shape_of(w)[-1] * float(np.finfo(dtype_of(w)).eps)
+    return gaps, np.absolute(gaps) <= rounding * np.max(np.absolute(w), axis=-1)[..., None, None]
+
+
+def eigh_jvp(tangents: Tangents, ans: tuple[Value, Value], _a: Value, uplo: str) -> tuple[Value, Value]:
+    """dw = diag M and dV = V (F o M) with M = V^H dA V, dA made Hermitian, and F_ij = 1 / (w_j - w_i)."""
+    del uplo
+    w, v = ans
+    (t,) = tangents
+    if shape_of(v)[-1] == 0:
+        return np.zeros_like(w), np.zeros_like(v)
+    m = adjoint(v) @ (0.5 * (t + adjoint(t))) @ v
+    across = m * (1 - np.eye(shape_of(v)[-1], dtype=dtype_of(w)))
+    turned = determined(across, *gaps_of(w, -1), size_of(m))
+    return np.real(np.diagonal(m, axis1=-2, axis2=-1)), v @ turned
+
+
+defjvp_joint(eigh, eigh_jvp)
+
+
 def svd_vjp(g: tuple[Value, Value, Value], ans: tuple[Value, Value, Value], _a: Value, hermitian: bool) -> Value:
     """With a = U^H gU, b = V^H gV and x' = x - x^H, of the conjugated cotangents:
 
@@ -142,3 +173,35 @@ def over_sums(turn: Value, s: Value, scale: Value, names: tuple[str, str]) -> Va
 # The reduced decomposition.
 svd = Primitive("svd", lambda a, hermitian: np.linalg.svd(a, full_matrices=False, hermitian=hermitian), multiple=True)
 vjp_rules[svd] = VjpEntry({0: svd_vjp}, check=TRUST)
+
+
+def svd_jvp(
+    tangents: Tangents, ans: tuple[Value, Value, Value], _a: Value, hermitian: bool
+) -> tuple[Value, Value, Value]:
+    """With X = U^H dA V: ds = Re diag X, dU = U (P + Q) / 2 and dV = V (P - Q) / 2 inside of the spans of U and V, where
+    P_ij = (X + X^H)_ij / (s_j - s_i) and Q_ij = (X - X^H)_ij / (s_j + s_i); outside of them dA V / s and dA^H U / s.
+    """
+    del hermitian
+    u, s, vh = ans
+    (t,) = tangents
+    rank, rows, columns = shape_of(s)[-1], shape_of(u)[-2], shape_of(vh)[-1]
+    if rank == 0:
+        return np.zeros_like(u), np.zeros_like(s), np.zeros_like(vh)
+    v = adjoint(vh)
+    x = adjoint(u) @ t @ v
+    scale = size_of(x)
+    across = (x + adjoint(x)) * (1 - np.eye(rank, dtype=dtype_of(s)))
+    p = determined(across, *gaps_of(s, -1), scale)
+    q = determined(x - adjoint(x), *gaps_of(s, 1), scale)
+    of_u, of_v = 0.5 * (u @ (p + q)), 0.5 * (v @ (p - q))
+    divisor = np.where(s == 0, np.nan, s)[..., None, :]
+    if rows > rank:
+        outside = t @ v / divisor
+        of_u = of_u + outside - u @ (adjoint(u) @ outside)
+    if columns > rank:
+        outside = adjoint(t) @ u / divisor
+        of_v = of_v + outside - v @ (vh @ outside)
+    return of_u, np.real(np.diagonal(x, axis1=-2, axis2=-1)), adjoint(of_v)
+
+
+defjvp_joint(svd, svd_jvp)

@@ -14,6 +14,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.jvp_rules import defjvp
 from xformad.operations.makers import moves, smooth
 
 Axes = tuple[int, ...]
@@ -67,13 +68,22 @@ def extremum_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> 
     return Masked(np.where(taken, g, 0), taken)
 
 
+def extremum_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
+    """The mean of the tangents of the entries that attain the extremum."""
+    taken = x == like(ans, x, axis, keepdims)
+    count = np.sum(taken, axis=axis, keepdims=keepdims)
+    return np.sum(np.where(taken, t, 0), axis=axis, keepdims=keepdims) / count.astype(dtype_of(ans))
+
+
 max_: Primitive = smooth(
     "max", lambda x, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
+defjvp(max_, extremum_jvp)
 
 min_: Primitive = smooth(
     "min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
+defjvp(min_, extremum_jvp)
 
 
 def others(x: Value, axis: int) -> Value:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from xformad.core.primitive import Primitive
-from xformad.interpreters.vjp_rules import ELEMENTWISE
-from xformad.operations.linalg_norms import over_norm
-from xformad.operations.makers import elementwise, smooth
-
-# The square root of a sum of squares: a standard deviation.
-root: Primitive = smooth("root", np.sqrt, lambda g, ans, _x: 0.5 * over_norm(g, ans), mask=ELEMENTWISE, specs=False)
+from xformad.core.typing import Value
+from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
+from xformad.operations.linalg_norms import over_norm, rising
+from xformad.operations.makers import elementwise
 
 hypot: Primitive = elementwise(
     "hypot",
@@ -18,3 +16,11 @@ hypot: Primitive = elementwise(
     lambda g, ans, x, _y: x * over_norm(g, ans),
     lambda g, ans, _x, y: y * over_norm(g, ans),
 )
+
+
+def hypot_jvp(tangents: Tangents, ans: Value, x: Value, y: Value) -> Value:
+    of_x, of_y = (0.0 if t is None else t for t in tangents)
+    return rising(over_norm(x * of_x + y * of_y, ans), ans, lambda: hypot(of_x, of_y))
+
+
+defjvp_joint(hypot, hypot_jvp)

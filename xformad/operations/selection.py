@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from xformad.core.interpreter import shape_of
+from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.makers import nondifferentiable, smooth
 
@@ -26,7 +28,15 @@ def filling(mask: Value, g: Value) -> Value:
 
 
 # The condition is a boolean array.
-where = smooth("where", np.where, None, where_vjp_first, where_vjp_second, mask=ELEMENTWISE)
+where: Primitive = smooth("where", np.where, None, where_vjp_first, where_vjp_second, mask=ELEMENTWISE)
+
+
+def where_jvp(tangents: Tangents, _ans: Value, condition: Value, _x: Value, _y: Value) -> Value:
+    _, of_x, of_y = (0 if t is None else t for t in tangents)
+    return where(condition, of_x, of_y)
+
+
+defjvp_joint(where, where_jvp)
 
 # NaN and infinities replaced: what the finite entries are is of no account here.
 replacement = nondifferentiable("replacement", np.nan_to_num)

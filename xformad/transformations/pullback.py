@@ -240,14 +240,18 @@ def record(
         out = fun(*positional, **kwargs)
         aux = None
         if has_aux:
-            if not isinstance(out, tuple) or len(out) != 2:
-                raise TreeError(
-                    f"with has_aux=True the function must return a pair (result, aux), but it returned {out!r} "
-                    f"({user_line()})"
-                )
-            out, aux = out
+            out, aux = paired(out)
             aux = tree.map(lambda x: lowered(x, tape), aux)
     return Record(arguments, tape, out, aux)
+
+
+def paired(out: Any) -> tuple[Any, Any]:
+    """What a function returns with `has_aux`: its result and the rest."""
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TreeError(
+            f"with has_aux=True the function must return a pair (result, aux), but it returned {out!r} ({user_line()})"
+        )
+    return out
 
 
 def lowered(x: Value, tape: Vjp) -> Value:
