@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xformad import stop_gradient
-from xformad.extend import defvjp, primitive
+from xformad.extend import defjvp, defvjp, primitive
 from xformad.testing import GradientError, check_grads
 
 X = np.array([0.5, 1.0, 1.5])
@@ -196,7 +196,7 @@ def test_tolerances() -> None:
 def test_unknown_mode() -> None:
     with pytest.raises(ValueError) as error:
         check_grads(np.sin, (X,), modes=("backwards",))  # type: ignore[arg-type]
-    assert str(error.value) == "check_grads knows the modes ('reverse',), not ['backwards']"
+    assert str(error.value) == "check_grads knows the modes ('reverse', 'forward'), not ['backwards']"
 
 
 def test_empty_and_large_arrays() -> None:
@@ -222,3 +222,17 @@ def test_function_without_a_smooth_result() -> None:
     check_grads(np.argsort, (X,), order=2)
     check_grads(lambda x: (np.argmax(x), 3.0), (X,), order=2)
     check_grads(lambda n: n + 1, (3,), order=2)
+
+
+def test_wrong_rules_are_caught_in_forward_mode() -> None:
+    @primitive
+    def cubed(x: Any) -> Any:
+        return x**3
+
+    defvjp(cubed, lambda g, _ans, x: g * 3 * x**2)
+    defjvp(cubed, lambda t, _ans, x: t * 3.003 * x**2)
+    check_grads(cubed, (X,), order=1)
+    with pytest.raises(GradientError) as error:
+        check_grads(cubed, (X,), order=1, modes=("forward",))
+    assert "the tangent of order 1 along args[0] is wrong, worst at entry" in str(error.value)
+    check_grads(lambda x: np.sin(x) * x, (X,), order=2, modes=("forward",), differences="complex")

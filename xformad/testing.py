@@ -1,7 +1,7 @@
 """`check_grads`: derivatives against differences, to any order.
 
 The checker is recursive: the derivative functions that it has checked are checked by itself, as functions of the
-arguments and of the cotangent.
+arguments and of the tangents or cotangents. With two modes, all mixes of them are checked: reverse over forward, ...
 
     >>> import numpy as np
     >>> check_grads(lambda x: np.sin(x) * x, (np.array([0.5, 1.0]),), order=3)
@@ -18,9 +18,10 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.typing import Value
+from xformad.transformations.forward import jvp
 from xformad.transformations.reverse import vjp
 
-Mode = Literal["reverse"]
+Mode = Literal["reverse", "forward"]
 Differences = Literal["central", "complex"]
 
 ENTRIES: Final = 40
@@ -40,6 +41,7 @@ class Settings:
     eps: float | None
     differences: Differences
     random: np.random.Generator
+    modes: tuple[Mode, ...]
     level: int = 1
     precision: float = 0.0  # the coarsest among the arguments' and the results'
 
@@ -84,10 +86,10 @@ def check_grads(
         GradientError: where a derivative is wrong; the message shows the argument, the two values and the worst entry.
         ValueError: for an unknown mode.
     """
-    unknown = set(modes) - {"reverse"}
+    unknown = set(modes) - {"reverse", "forward"}
     if unknown:
-        raise ValueError(f"check_grads knows the modes ('reverse',), not {sorted(unknown)}")
-    settings = Settings(atol, rtol, eps, differences, np.random.default_rng(seed))
+        raise ValueError(f"check_grads knows the modes ('reverse', 'forward'), not {sorted(unknown)}")
+    settings = Settings(atol, rtol, eps, differences, np.random.default_rng(seed), tuple(modes))
     leaves, structure = tree.flatten(tuple(args))
     smooth = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
 
@@ -98,29 +100,116 @@ def check_grads(
         return fun(*tree.unflatten(structure, filled))
 
     paths = [f"args{path}" for path in structure.paths()]
-    check_reverse(of_smooth, [leaves[i] for i in smooth], [paths[i] for i in smooth], order, settings)
+    check(of_smooth, [leaves[i] for i in smooth], [paths[i] for i in smooth], order, settings)
 
 
 def is_floating(x: Value) -> bool:
     return isinstance(x, float | complex | np.ndarray | np.generic) and dtype_of(x).kind in "fc"
 
 
-def check_reverse(fun: Callable[..., Any], args: list[Value], paths: list[str], order: int, settings: Settings) -> None:
-    """Check the pullback of `fun`, then that of the function that pulls back."""
+@dataclass(frozen=True)
+class Results:
+    """The results of a function at the point.
+
+    Attributes:
+        leaves: the leaves of the result.
+        structure: its tree.
+        weights: a random cotangent for each.
+        smooth: which of them are floating-point.
+    """
+
+    leaves: list[Value]
+    structure: tree.Structure
+    weights: list[Value]
+    smooth: list[int]
+
+
+def check(fun: Callable[..., Any], args: list[Value], paths: list[str], order: int, settings: Settings) -> None:
+    """Check the derivatives of `fun` in each mode, then those of the derivative functions."""
     if order < 1:
         return
-    plain = fun(*args)
-    out, pullback = vjp(fun, *args)
-    compare_values(plain, out)
-    leaves, structure = tree.flatten(out)
-    weights = [random_like(leaf, settings.random) for leaf in leaves]
+    leaves, structure = tree.flatten(fun(*args))
     smooth = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
+    results = Results(leaves, structure, [random_like(leaf, settings.random) for leaf in leaves], smooth)
     precisions = [float(np.finfo(dtype_of(x)).eps) for x in [*args, *(leaves[i] for i in smooth)]]
     settings = replace(settings, precision=max([settings.precision, *precisions]))
+    if "reverse" in settings.modes:
+        check_reverse(fun, args, paths, order, settings, results)
+    if "forward" in settings.modes:
+        check_forward(fun, args, paths, order, settings, results)
+
+
+def check_forward(
+    fun: Callable[..., Any], args: list[Value], paths: list[str], order: int, settings: Settings, results: Results
+) -> None:
+    """Check the tangent that `fun` gives for a tangent of each argument, then the function that gives it."""
+    tangents = [random_like(arg, settings.random) for arg in args]
+    for i, path in enumerate(paths):
+        given = [t if k == i else np.zeros_like(t) for k, t in enumerate(tangents)]
+        out, tangent = jvp(fun, args, given)
+        compare_values(tree.unflatten(results.structure, results.leaves), out)
+        moved = tree.leaves_of(tangent)
+        for k in results.smooth:
+            compare_tangent(fun, args, i, tangents[i], k, moved[k], path, settings)
+
+    def push(*point: Value) -> Any:
+        return jvp(fun, point[len(args) :], point[: len(args)])[1]
+
+    names = [f"the tangent of {path}" for path in paths]
+    deeper = replace(settings, level=settings.level + 1)
+    check(push, [*tangents, *args], [*names, *paths], order - 1, deeper)
+
+
+def compare_tangent(
+    fun: Callable[..., Any],
+    args: list[Value],
+    i: int,
+    direction: Value,
+    k: int,
+    tangent: Value,
+    path: str,
+    settings: Settings,
+) -> None:
+    """Compare the tangent of result k with the difference quotient along the direction of argument i."""
+    at_point = [np.asarray(x, complex)[()] for x in args] if settings.differences == "complex" else args
+
+    def at(shift: complex) -> Value:
+        moved = at_point[i] + np.asarray(shift * direction, np.result_type(at_point[i]))
+        return np.asarray(tree.leaves_of(fun(*(moved if n == i else x for n, x in enumerate(at_point))))[k])
+
+    if settings.differences == "complex":
+        expected = np.imag(at(1e-30j)) / 1e-30
+    else:
+        step = settings.step() * max(1.0, float(np.max(np.abs(args[i]), initial=0.0)))
+        expected = (at(step) - at(-step)) / (2 * step)
+    if shape_of(tangent) != expected.shape:
+        raise GradientError(
+            f"the tangent of order {settings.level} along {path} has shape {shape_of(tangent)}, but the result has shape "
+            f"{expected.shape}"
+        )
+    scale = float(np.max(np.abs(expected), initial=0.0))
+    errors = np.ravel(np.abs(np.asarray(tangent) - expected))
+    worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors))) if errors.size else 0
+    if errors.size and not errors[worst] <= settings.tolerance(scale):
+        place = tuple(int(n) for n in np.unravel_index(worst, expected.shape))
+        raise GradientError(
+            f"the tangent of order {settings.level} along {path} is wrong, worst at entry {place}: the forward mode gives "
+            f"{np.ravel(tangent)[worst]}, the {settings.differences} difference {np.ravel(expected)[worst]}; the argument "
+            f"is\n{args[i]!r}"
+        )
+
+
+def check_reverse(
+    fun: Callable[..., Any], args: list[Value], paths: list[str], order: int, settings: Settings, results: Results
+) -> None:
+    """Check the pullback of `fun`, then that of the function that pulls back."""
+    out, pullback = vjp(fun, *args)
+    structure, weights, smooth = results.structure, results.weights, results.smooth
+    compare_values(tree.unflatten(structure, results.leaves), out)
 
     def weighted(*point: Value) -> Value:
-        results = tree.leaves_of(fun(*point))
-        return sum(np.sum(weights[i] * results[i]) for i in smooth)
+        leaves = tree.leaves_of(fun(*point))
+        return sum(np.sum(weights[i] * leaves[i]) for i in smooth)
 
     gradients = pullback(tree.unflatten(structure, weights))
     for i, (arg, gradient, path) in enumerate(zip(args, gradients, paths, strict=True)):
@@ -135,7 +224,7 @@ def check_reverse(fun: Callable[..., Any], args: list[Value], paths: list[str], 
 
     deeper = replace(settings, level=settings.level + 1)
     names = [f"the cotangent of result {i}" for i in smooth]
-    check_reverse(pull, [*(weights[i] for i in smooth), *args], [*names, *paths], order - 1, deeper)
+    check(pull, [*(weights[i] for i in smooth), *args], [*names, *paths], order - 1, deeper)
 
 
 def compare_values(plain: Any, traced: Any) -> None:

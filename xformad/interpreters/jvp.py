@@ -14,6 +14,7 @@ an outer transformation sees them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final, final
 
 from numpy import float64, ndarray
@@ -21,7 +22,7 @@ from numpy import float64, ndarray
 from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, Value
-from xformad.interpreters.cusps import Cusp, Germ, side_of, tangent_of
+from xformad.interpreters.cusps import Cusp, Germ, side_of
 from xformad.interpreters.jvp_rules import JvpEntry, entry_for, fitted_tangent, jvp_rules
 
 FLOATS: Final = frozenset((float, float64))
@@ -46,47 +47,59 @@ class Jvp(Interpreter):
         if not self.live:
             self.escaped()
         entry = jvp_rules.rules.get(primitive) or entry_for(primitive)
-        primals = []
-        tangents = []
-        cusped = False
-        for arg in args:
-            if type(arg) is Tracer and arg.interpreter is self:
-                primals.append(arg.value)
-                tangent = arg.extra
-                tangents.append(tangent)
-                cusped = cusped or type(tangent) is Cusp
+        primals: Sequence[Value]
+        if len(args) == 1:
+            x = args[0].value
+            primals = (x,)
+            tangents: Sequence[Value] = (args[0].extra,)
+            cusped = type(tangents[0]) is Cusp
+            if type(x) is Tracer:
+                ans = x.interpreter.process(primitive, primals, params)
             else:
-                primals.append(arg)
-                tangents.append(None)
-        ans = primitive.bind(*primals, **params)
+                ans = primitive.implementation(x, **params) if params else primitive.implementation(x)
+        else:
+            primals, tangents, cusped = self.unwrap(args)
+            ans = primitive.bind(*primals, **params)
         if entry is None:
             return ans
         if cusped:
             return self.on_both_sides(primitive, entry, ans, args, params)
-        return self.moving(primitive, entry, ans, entry.rule(tangents, ans, *primals, **params))
+        tangent = entry.tangent(primitive, tangents, ans, primals, params)
+        if primitive.multiple:
+            return tuple([self.moving(primitive, entry, *each) for each in zip(ans, tangent, strict=True)])
+        return self.moving(primitive, entry, ans, tangent)
+
+    def unwrap(self, args: tuple[Value, ...]) -> tuple[list[Value], list[Value], bool]:
+        """The primals and tangents of the arguments, and whether a tangent is a cusp."""
+        primals, tangents, cusped = [], [], False
+        for arg in args:
+            if type(arg) is Tracer and arg.interpreter is self:
+                primals.append(arg.value)
+                tangents.append(arg.extra)
+                cusped = cusped or type(arg.extra) is Cusp
+            else:
+                primals.append(arg)
+                tangents.append(None)
+        return primals, tangents, cusped
 
     def moving(self, primitive: Primitive, entry: JvpEntry, ans: Value, tangent: Value) -> Value:
-        """Tracers for a result that moves with what a rule returned."""
-        if primitive.multiple:
-            return tuple(
-                [
-                    part if t is None else Tracer(self, part, self.fitted(primitive, entry, part, t))
-                    for part, t in zip(ans, tangent, strict=True)
-                ]
-            )
+        """A tracer for a result that moves with what a rule returned."""
         if tangent is None:
             return ans
-        return Tracer(self, ans, self.fitted(primitive, entry, ans, tangent))
+        kind = type(tangent)
+        if kind is ndarray:
+            if type(ans) is not ndarray or tangent.shape != ans.shape or tangent.dtype is not ans.dtype:
+                tangent = fitted_tangent(tangent, ans, primitive, entry.strict)
+        elif kind is not float64 or type(ans) not in FLOATS:
+            tangent = self.fitted(primitive, entry, ans, tangent)
+        return Tracer(self, ans, tangent)
 
     def fitted(self, primitive: Primitive, entry: JvpEntry, ans: Value, tangent: Value) -> Value:
-        kind = type(tangent)
-        if kind is ndarray and type(ans) is ndarray:
-            if tangent.shape == ans.shape and tangent.dtype is ans.dtype:
-                return tangent
-        elif (kind in FLOATS and type(ans) in FLOATS) or kind is Cusp:
+        """A tangent in the shape and dtype of the result."""
+        if type(tangent) is Cusp:
             return tangent
-        if kind is Germ:
-            return self.fitted(primitive, entry, ans, tangent.slope)
+        if type(tangent) is Germ:
+            tangent = tangent.slope
         return fitted_tangent(tangent, ans, primitive, entry.strict)
 
     def item(self, tracer: Tracer, index: int | slice) -> Value:
@@ -124,7 +137,7 @@ class Jvp(Interpreter):
             values.append(value)
             slopes.append(slope)
         ans = primitive.bind(*values, **params)
-        found = entry.rule(slopes, ans, *values, **params)
+        found = entry.tangent(primitive, slopes, ans, values, params)
         if primitive.multiple:
             return tuple(
                 [
@@ -137,6 +150,3 @@ class Jvp(Interpreter):
         if type(found) is Cusp:  # a new one, on this side of the old one
             return found.right
         return Germ(ans, self.fitted(primitive, entry, ans, found))
-
-
-__all__ = ["Jvp", "tangent_of"]

@@ -15,7 +15,7 @@ A primitive without jvp rules needs none. What it does with tangents follows fro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from xformad.core.primitive import NO_PARAMS, Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
-from xformad.interpreters.cotangents import Parts, cast, unmasked
+from xformad.interpreters.cotangents import Masked, Parts, cast
 from xformad.interpreters.snapshots import Snapshots
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import ELEMENTWISE, STRICT, VjpEntry, vjp_rules
@@ -37,17 +37,62 @@ Tangents: TypeAlias = Sequence[Value]
 """A tangent for each argument; None for one that has none."""
 
 
-class JvpEntry(NamedTuple):
+@final
+class JvpEntry:
     """What a primitive does with tangents.
 
-    Attributes:
-        rule: `rule(tangents, ans, *args, **params)`, the tangent of the result, a tuple of such for a tuple; None for a
-            tangent that is zero.
+    Args:
+        rules: one an argument; None says that it contributes nothing.
+        joint: in place of `rules`, one for all: `joint(tangents, ans, *args, **params)`.
         strict: whether a tangent of a wrong shape or dtype is refused (a user's rule) or broadcast and cast.
+        singular: whether a derivative may be infinite, about which there is no warning: `where` may not take it.
     """
 
-    rule: Callable[..., Value]
-    strict: bool
+    __slots__ = ("joint", "rules", "singular", "strict")
+
+    def __init__(
+        self,
+        rules: dict[int, JvpRule | None] | None = None,
+        *,
+        joint: Callable[..., Value] | None = None,
+        strict: bool = False,
+        singular: bool = False,
+    ) -> None:
+        self.rules = rules
+        self.joint = joint
+        self.strict = strict
+        self.singular = singular
+
+    def tangent(
+        self, primitive: Primitive, tangents: Tangents, ans: Value, args: Sequence[Value], params: Params
+    ) -> Value:
+        """The tangent of the result, or of each part of it; None where it is zero."""
+        if self.joint is not None:
+            return self.joint(tangents, ans, *args, **params)
+        if self.singular:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return self.total(primitive, tangents, ans, args, params)
+        return self.total(primitive, tangents, ans, args, params)
+
+    def total(
+        self, primitive: Primitive, tangents: Tangents, ans: Value, args: Sequence[Value], params: Params
+    ) -> Value:
+        """The sum of what the arguments contribute."""
+        rules = self.rules
+        assert rules is not None
+        total: Value = None
+        for i, t in enumerate(tangents):
+            if t is None:
+                continue
+            if i not in rules:
+                raise jvp_rules.missing(primitive, i)
+            rule = rules[i]
+            if rule is not None:
+                part = rule(t, ans, *args, **params) if params else rule(t, ans, *args)
+                if type(part) is Masked:
+                    part = part.g
+                total = part if total is None else total + part
+        return total
 
 
 jvp_rules: Final[RuleTable[JvpEntry]] = RuleTable("jvp", "xformad.extend.defjvp")
@@ -72,37 +117,19 @@ def defjvp(primitive: Primitive, *rules: JvpRule | None, argnums: Sequence[int] 
     positions = range(len(rules)) if argnums is None else argnums
     if len(positions) != len(rules):
         raise ValueError(f"defjvp({primitive.name}): {len(rules)} rules for {len(positions)} argnums")
-    defjvp_joint(primitive, summed(primitive, dict(zip(positions, rules, strict=True))))
+    jvp_rules[primitive] = JvpEntry(dict(zip(positions, rules, strict=True)), strict=True)
 
 
-def defjvp_joint(primitive: Primitive, rule: Callable[..., Value]) -> None:
+def defjvp_joint(primitive: Primitive, rule: Callable[..., Value], *, strict: bool = True) -> None:
     """Give a primitive one jvp rule for all arguments.
 
     Args:
         primitive: the primitive.
         rule: `rule(tangents, ans, *args, **params)`, where `tangents` has None for an argument without tangent. It
             returns the tangent of the result, or None for zero; a tuple of such where the primitive returns a tuple.
+        strict: whether a tangent of a wrong shape or dtype is refused, or broadcast and cast.
     """
-    jvp_rules[primitive] = JvpEntry(rule, strict=True)
-
-
-def summed(primitive: Primitive, rules: dict[int, JvpRule | None]) -> Callable[..., Value]:
-    """The rule for all arguments, of rules for each."""
-
-    def rule(tangents: Tangents, ans: Value, *args: Value, **params: Any) -> Value:
-        total: Value = None
-        for i, t in enumerate(tangents):
-            if t is None:
-                continue
-            if i not in rules:
-                raise jvp_rules.missing(primitive, i)
-            each = rules[i]
-            if each is not None:
-                part = each(t, ans, *args, **params)
-                total = part if total is None else total + part
-        return total
-
-    return rule
+    jvp_rules[primitive] = JvpEntry(joint=rule, strict=strict)
 
 
 def entry_for(primitive: Primitive) -> JvpEntry | None:
@@ -127,24 +154,35 @@ def derive(primitive: Primitive, entry: VjpEntry) -> JvpEntry | None:
     if rules is not None and not any(rules.values()):
         return None
     if entry.linear and not primitive.multiple:
-        return JvpEntry(multilinear(primitive, entry), strict=False)
+        return JvpEntry(Multilinear(primitive, entry))
     if entry.mask == ELEMENTWISE and rules is not None and entry.check != STRICT:
-        return JvpEntry(diagonal(rules), strict=False)
-    return JvpEntry(transposed_twice(primitive, entry), strict=False)
+        return JvpEntry(rules, singular=entry.singular)
+    return JvpEntry(joint=transposed_twice(primitive, entry))
 
 
-def multilinear(primitive: Primitive, entry: VjpEntry) -> Callable[..., Value]:
-    """The rule of a primitive that is linear in each argument that has a vjp rule."""
+class Multilinear(dict[int, JvpRule | None]):
+    """The rules of a primitive that is linear in each argument that has a vjp rule, made as they are asked for."""
 
-    def rule(tangents: Tangents, ans: Value, *args: Value, **params: Any) -> Value:
+    def __init__(self, primitive: Primitive, entry: VjpEntry) -> None:
+        super().__init__()
+        self.primitive = primitive
+        self.entry = entry
+
+    def __contains__(self, argnum: object) -> bool:
+        return True
+
+    def __missing__(self, argnum: int) -> JvpRule | None:
+        rule = self[argnum] = None if self.entry.rule(argnum) is None else replaced(self.primitive, argnum)
+        return rule
+
+
+def replaced(primitive: Primitive, argnum: int) -> JvpRule:
+    """The primitive with the tangent in the place of one argument."""
+
+    def rule(t: Value, _ans: Value, *args: Value, **params: Any) -> Value:
         if len(args) == 1:
-            return primitive(tangents[0], **params)
-        total: Value = None
-        for i, t in enumerate(tangents):
-            if t is not None and entry.rule(i) is not None:
-                part = primitive.bind(*args[:i], t, *args[i + 1 :], **params)
-                total = part if total is None else total + part
-        return total
+            return primitive(t, **params)
+        return primitive.bind(*args[:argnum], t, *args[argnum + 1 :], **params)
 
     return rule
 
@@ -156,23 +194,6 @@ def jointly_linear(primitive: Primitive, operands: Callable[[Params], int] | Non
         count = len(args) if operands is None else operands(params)
         moved = [zeros_like(x) if t is None else t for t, x in zip(tangents[:count], args, strict=False)]
         return primitive.bind(*moved, *args[count:], **params)
-
-    return rule
-
-
-def diagonal(rules: dict[int, JvpRule | None]) -> Callable[..., Value]:
-    """The rule of an elementwise primitive, whose vjp rules multiply by an entry's derivative."""
-
-    def rule(tangents: Tangents, ans: Value, *args: Value, **params: Any) -> Value:
-        total: Value = None
-        # A derivative may be infinite where `where` takes the other branch.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for i, t in enumerate(tangents):
-                each = None if t is None else rules[i]
-                if each is not None:
-                    part = unmasked(each(t, ans, *args, **params))
-                    total = part if total is None else total + part
-        return total
 
     return rule
 

@@ -122,9 +122,10 @@ class VjpEntry:
         mask: how a `Masked` cotangent passes: `"elementwise"`, `"moves"` (data is moved), or `""` (it does not).
         specs: whether the rules look at the shapes of arguments that they do not keep.
         linear: whether the primitive is linear in each argument that has a rule, which is then its transpose.
+        singular: whether a derivative may be infinite where the primitive is finite.
     """
 
-    __slots__ = ("check", "joint", "linear", "mask", "plans", "quick", "rules", "specs", "variadic")
+    __slots__ = ("check", "joint", "linear", "mask", "plans", "quick", "rules", "singular", "specs", "variadic")
 
     def __init__(
         self,
@@ -136,6 +137,7 @@ class VjpEntry:
         mask: str = "",
         specs: bool = True,
         linear: bool = False,
+        singular: bool = False,
     ) -> None:
         self.rules = rules
         self.variadic = variadic
@@ -144,6 +146,7 @@ class VjpEntry:
         self.mask = mask
         self.specs = specs
         self.linear = linear
+        self.singular = singular
         self.plans: dict[tuple[int, int], Plan] = {}
         # For one argument at 0; for two by the bit mask of the traced ones, and, 4 more, beside a plain Python number.
         self.quick: list[Plan | None] = [None] * 7

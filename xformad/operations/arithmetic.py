@@ -19,7 +19,7 @@ multiply: Primitive = elementwise(
 )
 
 divide: Primitive = elementwise(
-    core.divide, np.divide, lambda g, _ans, _x, y: g / y, lambda g, ans, _x, y: -(g * ans / y)
+    core.divide, np.divide, lambda g, _ans, _x, y: g / y, lambda g, ans, _x, y: -(g * ans / y), singular=True
 )
 
 negative: Primitive = elementwise(core.negative, np.negative, lambda g, _ans, _x: -g, linear=True)
@@ -28,7 +28,7 @@ positive: Primitive = elementwise(core.positive, np.positive, lambda g, _ans, _x
 
 square: Primitive = elementwise("square", np.square, lambda g, _ans, x: g * (x + x))
 
-reciprocal: Primitive = elementwise("reciprocal", np.reciprocal, lambda g, ans, _x: -(g * ans * ans))
+reciprocal: Primitive = elementwise("reciprocal", np.reciprocal, lambda g, ans, _x: -(g * ans * ans), singular=True)
 
 
 def power_vjp_base(g: Value, _ans: Value, x: Value, y: Value) -> Value:
@@ -49,9 +49,9 @@ def power_vjp_exponent(g: Value, ans: Value, x: Value, _y: Value) -> Value:
     return g * ans * log(np.where(x == 0, 1.0, x))
 
 
-power: Primitive = elementwise(core.power, np.power, power_vjp_base, power_vjp_exponent)
+power: Primitive = elementwise(core.power, np.power, power_vjp_base, power_vjp_exponent, singular=True)
 
-float_power: Primitive = elementwise("float_power", np.float_power, power_vjp_base, power_vjp_exponent)
+float_power: Primitive = elementwise("float_power", np.float_power, power_vjp_base, power_vjp_exponent, singular=True)
 
 floor_divide = nondifferentiable(core.floor_divide, np.floor_divide, 2)
 

@@ -16,17 +16,17 @@ exp2: Primitive = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * mat
 
 expm1: Primitive = elementwise("expm1", np.expm1, lambda g, ans, _x: g * (ans + 1))
 
-log: Primitive = elementwise("log", np.log, lambda g, _ans, x: g / x)
+log: Primitive = elementwise("log", np.log, lambda g, _ans, x: g / x, singular=True)
 
-log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)))
+log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)), singular=True)
 
-log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)))
+log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)), singular=True)
 
-log1p: Primitive = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x))
+log1p: Primitive = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x), singular=True)
 
-sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda g, ans, _x: g * (0.5 / ans))
+sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda g, ans, _x: g * (0.5 / ans), singular=True)
 
-cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans * ans))
+cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans * ans), singular=True)
 
 
 def share(x: Value, y: Value, ans: Value, half: float) -> Value:

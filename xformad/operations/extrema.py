@@ -62,8 +62,11 @@ absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
 
 def absolute_jvp(t: Value, ans: Value, x: Value) -> Value:
     if dtype_of(x).kind == "c":
-        return rising(over_norm(np.real(np.conjugate(x) * t), ans), ans, lambda: absolute(t))
-    return rising(t * sign(x), ans, lambda: absolute(t))
+        return rising(over_norm(np.real(np.conjugate(x) * t), ans), ans, lambda: absolute(t), x)
+    slope = t * sign(x)
+    if type(x) is Tracer and np.any(x == 0):
+        slope = np.where(x == 0, over_norm(x * t, ans), slope)
+    return rising(slope, ans, lambda: absolute(t), x)
 
 
 defjvp(absolute, absolute_jvp)

@@ -9,6 +9,7 @@ along a direction, and both slopes are known: `xformad.interpreters.cusps`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -16,9 +17,8 @@ import numpy as np
 from xformad.core.graph import Node
 from xformad.core.interpreter import dtype_of, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer
-from xformad.core.source import user_line
+from xformad.core.source import user_depth
 from xformad.core.typing import Value
-from xformad.errors import UnsupportedError
 from xformad.interpreters.cusps import Cusp, Germ, cusp
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
@@ -73,11 +73,14 @@ divided: Primitive = smooth(
 defjvp_joint(divided, divided_jvp)
 
 
-def rising(slope: Value, n: Value, rise: Callable[[], Value]) -> Cusp | Value:
-    """The tangent of a norm n: its slope, and where n is zero, a rise to both sides if second derivatives are taken.
+def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Axes | None = None) -> Cusp | Value:
+    """The tangent of a norm n of x: its slope; and where n is zero, a rise to both sides if second derivatives are taken.
 
-    Raises:
-        UnsupportedError: where a norm is zero under reverse over forward mode, in which neither way to the limit exists.
+    Args:
+        slope: the tangent, 0 where n is 0.
+        n: the norm; `rise` gives that of the tangent of x.
+        x: what it is the norm of.
+        axis: the axes of x that n does not have.
     """
     orders = sum(isinstance(interpreter, Vjp | Jvp) for interpreter in stack.live)
     if orders < 2 or not np.any(n == 0):
@@ -87,12 +90,33 @@ def rising(slope: Value, n: Value, rise: Callable[[], Value]) -> Cusp | Value:
         if isinstance(below.interpreter, Jvp):
             return slope
         if isinstance(below.interpreter, Vjp):
-            raise UnsupportedError(
-                f"reverse over forward mode through a norm or an absolute value that is zero ({user_line()}) is not "
-                "supported; use forward over reverse: jvp(grad(fun), ...) in the place of grad of a jvp"
-            )
+            return slope + undetermined(x, n, axis=axis)
         below = below.value
     return cusp(n, slope, n == 0, rise())
+
+
+UNDETERMINED = (
+    "reverse over forward mode cannot tell the second derivative of a norm or an absolute value where it is zero, and "
+    "NaN was put in its place; use forward over reverse: jvp(grad(fun), ...) for a gradient of jvp(fun, ...)"
+)
+
+
+def undetermined_vjp(g: Value, _ans: Value, x: Value, n: Value, axis: Axes | None) -> Value:
+    """NaN where the norm is zero and the cotangent too, as that of `n * dn` is in the derivative of n**2: that is 0 / 0."""
+    lost = np.logical_and(n == 0, g == 0)
+    if np.any(lost):
+        warnings.warn(UNDETERMINED, RuntimeWarning, stacklevel=user_depth())
+    if axis is not None:
+        lost = np.expand_dims(lost, axis)
+    return np.where(lost, np.nan, np.zeros_like(x))
+
+
+def undetermined_value(x: Value, n: Value, axis: Axes | None) -> Value:
+    return np.zeros_like(n)
+
+
+# Zero, added to the tangent of a norm: the mark at which a backward pass sees that it lacks what it needs.
+undetermined: Primitive = smooth("undetermined", undetermined_value, undetermined_vjp, None)
 
 
 def limit_of(c: Value, n: Value) -> Value:
@@ -177,14 +201,14 @@ def norm_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
 whole_norm: Primitive = smooth(
     "whole_norm", whole_norm_value, lambda g, ans, x: over_norm(g, ans) * conjugated(x), check=TRUST
 )
-defjvp(whole_norm, lambda t, ans, x: rising(over_norm(np.sum(inward(t, x)), ans), ans, lambda: whole_norm(t)))
+defjvp(whole_norm, lambda t, ans, x: rising(over_norm(np.sum(inward(t, x)), ans), ans, lambda: whole_norm(t), x))
 
 norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
 
 
 def norm_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
     slope = over_norm(np.sum(inward(t, x), axis=axis, keepdims=keepdims), ans)
-    return rising(slope, ans, lambda: norm(t, axis=axis, keepdims=keepdims))
+    return rising(slope, ans, lambda: norm(t, axis=axis, keepdims=keepdims), x, None if keepdims else axis)
 
 
 defjvp(norm, norm_jvp)

@@ -19,6 +19,7 @@ def elementwise(
     ufunc: Callable[..., Value],
     *vjps: VjpRule | None,
     linear: bool = False,
+    singular: bool = False,
 ) -> Primitive:
     """A primitive that acts element by element and broadcasts its arguments.
 
@@ -27,12 +28,15 @@ def elementwise(
         ufunc: the NumPy function that calls it on traced arrays; and its implementation, if it is new.
         vjps: a rule for each argument. Broadcasting and promotion are undone afterwards. None: a zero derivative.
         linear: whether it is linear in each of its arguments.
+        singular: whether a derivative may be infinite where it is finite: forward mode does not warn of it.
     """
     if isinstance(primitive, str):
         primitive = Primitive(primitive, ufunc)
     UFUNCS[ufunc] = primitive
     check = TRUST if len(vjps) == 1 else BROADCAST
-    vjp_rules[primitive] = VjpEntry(dict(enumerate(vjps)), check=check, mask=ELEMENTWISE, specs=False, linear=linear)
+    vjp_rules[primitive] = VjpEntry(
+        dict(enumerate(vjps)), check=check, mask=ELEMENTWISE, specs=False, linear=linear, singular=singular
+    )
     return primitive
 
 

@@ -20,7 +20,7 @@ hypot: Primitive = elementwise(
 
 def hypot_jvp(tangents: Tangents, ans: Value, x: Value, y: Value) -> Value:
     of_x, of_y = (0.0 if t is None else t for t in tangents)
-    return rising(over_norm(x * of_x + y * of_y, ans), ans, lambda: hypot(of_x, of_y))
+    return rising(over_norm(x * of_x + y * of_y, ans), ans, lambda: hypot(of_x, of_y), x + y)
 
 
 defjvp_joint(hypot, hypot_jvp)

@@ -36,7 +36,7 @@ def where_jvp(tangents: Tangents, _ans: Value, condition: Value, _x: Value, _y: 
     return where(condition, of_x, of_y)
 
 
-defjvp_joint(where, where_jvp)
+defjvp_joint(where, where_jvp, strict=False)
 
 # NaN and infinities replaced: what the finite entries are is of no account here.
 replacement = nondifferentiable("replacement", np.nan_to_num)

@@ -18,9 +18,9 @@ cos: Primitive = elementwise("cos", np.cos, lambda g, _ans, x: g * -sin(x))
 
 tan: Primitive = elementwise("tan", np.tan, lambda g, ans, _x: g * (1 + ans * ans))
 
-arcsin: Primitive = elementwise("arcsin", np.arcsin, lambda g, _ans, x: g / sqrt((1 - x) * (1 + x)))
+arcsin: Primitive = elementwise("arcsin", np.arcsin, lambda g, _ans, x: g / sqrt((1 - x) * (1 + x)), singular=True)
 
-arccos: Primitive = elementwise("arccos", np.arccos, lambda g, _ans, x: -g / sqrt((1 - x) * (1 + x)))
+arccos: Primitive = elementwise("arccos", np.arccos, lambda g, _ans, x: -g / sqrt((1 - x) * (1 + x)), singular=True)
 
 arctan: Primitive = elementwise("arctan", np.arctan, lambda g, _ans, x: g / (1 + x * x))
 
@@ -32,9 +32,11 @@ tanh: Primitive = elementwise("tanh", np.tanh, lambda g, ans, _x: g * (1.0 - ans
 
 arcsinh: Primitive = elementwise("arcsinh", np.arcsinh, lambda g, _ans, x: g / sqrt(x * x + 1))
 
-arccosh: Primitive = elementwise("arccosh", np.arccosh, lambda g, _ans, x: g / (sqrt(x - 1) * sqrt(x + 1)))
+arccosh: Primitive = elementwise(
+    "arccosh", np.arccosh, lambda g, _ans, x: g / (sqrt(x - 1) * sqrt(x + 1)), singular=True
+)
 
-arctanh: Primitive = elementwise("arctanh", np.arctanh, lambda g, _ans, x: g / ((1 - x) * (1 + x)))
+arctanh: Primitive = elementwise("arctanh", np.arctanh, lambda g, _ans, x: g / ((1 - x) * (1 + x)), singular=True)
 
 deg2rad: Primitive = elementwise("deg2rad", np.deg2rad, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
 

@@ -100,8 +100,8 @@ def push(
             name = f"argument {key!r}"
             leaves, structure = tree.flatten(argument)
             given = tree.flatten_prefix(structure, tangent, is_none, f"the tangent of {name}")
-            paths = [name + path for path in structure.paths()]
             alone = structure is tree.LEAF
+            paths = [name] if alone else structure.paths(name)
             tracers = [
                 moving(interpreter, leaf, t, path, alone=alone)
                 for leaf, t, path in zip(leaves, given, paths, strict=True)
