@@ -18,15 +18,19 @@ from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.interpreters.cotangents import unbroadcast
+from xformad.interpreters.dependence import Dependence
+from xformad.interpreters.index_sets import defindexset
 from xformad.interpreters.jvp_rules import defjvp, defjvp_joint
 from xformad.interpreters.vjp_rules import deflinear, defvjp, defvjp_joint, defvjp_variadic
 from xformad.transformations.primitives import primitive
 
 __all__ = [
+    "Dependence",
     "Interpreter",
     "Primitive",
     "RuleTable",
     "Tracer",
+    "defindexset",
     "defjvp",
     "defjvp_joint",
     "deflinear",

@@ -20,7 +20,7 @@ import numpy as np
 from xformad.core.graph import Node
 from xformad.core.index import ARRAY, assemble
 from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.typing import Shape, Value
 
 PLAIN: Final = frozenset((float, np.float64, np.ndarray, np.float32, np.complex128, np.complex64))
@@ -55,6 +55,7 @@ class Scattered:
         index: where it goes: the static part of the index, see `xformad.core.index`.
         arrays: the arrays of the index.
         structural: whether that the rest is structurally zero is worth a mask, as it is for the index of arrays.
+        mask: outside of which the piece is structurally zero, where its index does not say so.
 
     Attributes:
         buffer: the sum of the plain pieces; None before there is a second one.
@@ -65,25 +66,34 @@ class Scattered:
 
     __slots__ = ("buffer", "covered", "indices", "pieces", "size", "structural")
 
-    def __init__(self, piece: Value, index: Any, arrays: tuple[Value, ...] = (), structural: bool = False) -> None:
+    def __init__(
+        self,
+        piece: Value,
+        index: Any,
+        arrays: tuple[Value, ...] = (),
+        structural: bool = False,
+        mask: Value = None,
+    ) -> None:
         self.buffer: Value = None
         self.pieces = [piece]
-        self.indices = [(index, arrays)]
-        self.covered = self.indices
+        self.indices: list[tuple[Any, tuple[Value, ...]]] = [(index, arrays)]
+        self.covered: list[tuple[Any, tuple[Value, ...]]] = self.indices if mask is None else [(ARRAY, (mask,))]
         self.structural = structural
 
     def include(self, other: Scattered, node: Node) -> None:
         """Add the pieces of another one, which has no buffer."""
         if self.buffer is None:
-            pieces, indices = self.pieces, self.indices
+            pieces, indices, covered = self.pieces, self.indices, self.covered
             self.buffer = np.zeros(*node.spec)
             self.covered = []
             self.pieces = []
             self.indices = []
             self.size = 0
             self.add(pieces[0], indices[0], node)
+            self.covered[-1] = covered[0]
         self.structural = self.structural or other.structural
         self.add(other.pieces[0], other.indices[0], node)
+        self.covered[-1] = other.covered[0]
 
     def add(self, piece: Value, where: tuple[Any, tuple[Value, ...]], node: Node) -> None:
         """Add a piece to the buffer, or, if it is traced, to the pieces."""
@@ -132,9 +142,25 @@ class Scattered:
         if not self.structural:
             return g
         mask = np.zeros(node.shape, bool)
+        traced = []
         for index, arrays in self.covered:
-            mask[assemble(index, arrays)] = True
-        return g if mask.all() else Masked(g, mask)
+            if any(type(array) is Tracer for array in arrays):
+                traced.append(covered_by(index, arrays, node.shape))
+            else:
+                mask[assemble(index, arrays)] = True
+        if mask.all():
+            return g
+        for each in traced:
+            mask = np.logical_or(mask, each)
+        return Masked(g, mask)
+
+
+def covered_by(index: Any, arrays: tuple[Value, ...], shape: Shape) -> Value:
+    """The mask of the entries at an index of traced arrays."""
+    if index is ARRAY and shape_of(arrays[0]) == shape and dtype_of(arrays[0]).kind == "b":
+        return arrays[0]
+    ones = getitem.bind(np.ones(shape), *arrays, index=index)
+    return scatter_add.bind(ones, *arrays, indices=((index, len(arrays)),), shape=shape, dtype=np.dtype(float)) != 0
 
 
 @final
@@ -195,7 +221,10 @@ def accumulate(old: Value, new: Value, node: Node) -> Value:
     """The sum of two cotangents of a node, of any kinds."""
     if type(old) is Scattered:
         if type(new) is Masked:
-            new = Scattered(new.g[new.mask], ARRAY, (new.mask,), True)
+            if type(new.mask) is Tracer:
+                new = Scattered(new.g, ..., (), True, new.mask)
+            else:
+                new = Scattered(new.g[new.mask], ARRAY, (new.mask,), True)
         elif type(new) is not Scattered:
             new = Scattered(new.settle(node) if type(new) is Outer else new, ...)
         old.include(new, node)

@@ -6,8 +6,9 @@ only moves data, its rule, applied to the mask, says where they go. Every other 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy import float64
 
 from xformad.core.graph import Node
 from xformad.core.index import ARRAY
@@ -51,7 +52,7 @@ def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
                 messages = [Masked(message, mask) for message in messages]
             return [fitted(message, parent) for message, parent in zip(messages, node.parents, strict=True)]
         if plan.entry.mask == MOVES:
-            ones = np.asarray(mask, node.dtype)
+            ones = numbers(mask, node.dtype)
             masks = [rule(ones, node.value, *node.args, **node.params) for rule in plan.rules]
             return [
                 Masked(settled(message, parent), settled(moved, parent) != 0)
@@ -76,4 +77,9 @@ def masked(message: Value, mask: Value) -> Masked:
 
 def mask_for(mask: Value, parent: Node) -> Value:
     """The mask of a node for its parent, which may have been broadcast."""
-    return mask if shape_of(mask) == parent.shape else unbroadcast(np.asarray(mask, float64), parent.shape) != 0
+    return mask if shape_of(mask) == parent.shape else unbroadcast(numbers(mask, np.dtype(float)), parent.shape) != 0
+
+
+def numbers(mask: Value, dtype: np.dtype[Any]) -> Value:
+    """A mask as an array of zeros and ones."""
+    return mask.astype(dtype) if type(mask) is Tracer else np.asarray(mask, dtype)

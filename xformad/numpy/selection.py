@@ -90,7 +90,7 @@ def piecewise(
     for condition, fun in zip(reversed(conditions), reversed(funclist), strict=True):
         mask = np.logical_and(condition, np.logical_not(later))  # where conditions overlap, the last one counts
         later = np.logical_or(later, condition)
-        if np.any(mask):
+        if type(mask) is Tracer or np.any(mask):  # a traced one may be true at another point
             pieces.append(fun(x[mask], *args, **kw) if callable(fun) else fun)
             masks.append(mask)
     return indexing.scattered(pieces, masks, shape, dtype_of(x))

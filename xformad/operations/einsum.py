@@ -19,6 +19,9 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.dependence import Dependence
+from xformad.interpreters.index_sets import Dependences, defindexset
+from xformad.interpreters.index_sets_of_products import contraction
 from xformad.operations.makers import variadic
 
 
@@ -54,3 +57,13 @@ def einsum_vjp(argnum: int, g: Value, _ans: Value, *operands: Value, subscripts:
 
 # `subscripts`: explicit, without ellipses. `optimize`: as NumPy's.
 einsum: Primitive = variadic("einsum", einsum_value, einsum_vjp, linear=True)
+
+
+def einsum_index_set(
+    dependences: Dependences, ans: Value, *operands: Value, subscripts: str, optimize: Any
+) -> Dependence:
+    terms, output = subscripts.split("->")
+    return contraction(dependences, operands, terms.split(","), output)
+
+
+defindexset(einsum, einsum_index_set)

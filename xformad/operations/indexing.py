@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from xformad.core.index import ARRAY
+from xformad.core.index import ARRAY, index_value
 from xformad.core.primitive import Primitive, getitem
+from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
+from xformad.errors import UnsupportedError
 from xformad.interpreters.cotangents import Scattered, scatter_add
+from xformad.interpreters.dependence import Dependence, united
+from xformad.interpreters.index_sets import Dependences, defindexset, interchangeable, varying_axes
 from xformad.interpreters.jvp_rules import defjvp_joint, jointly_linear
 from xformad.interpreters.vjp_rules import BROADCAST, MOVES, TRUST, VjpEntry, vjp_rules
 from xformad.operations.discrete import stop_gradient
@@ -27,6 +31,25 @@ def getitem_vjp(g: Value, _ans: Value, _x: Value, *arrays: Value, index: Any) ->
 vjp_rules[getitem] = VjpEntry(
     {0: getitem_vjp, **dict.fromkeys(range(1, MAX_INDICES + 1))}, check=TRUST, mask=MOVES, specs=False, linear=True
 )
+
+
+def getitem_index_set(dependences: Dependences, ans: Value, x: Value, *arrays: Value, index: Any) -> Dependence:
+    """Positions are indexed. Along axes whose index may be another one at another point, any entry can be the one."""
+    each = dependences[0]
+    assert each is not None
+    axes = varying_axes(index, arrays, dependences[1:], np.ndim(x))
+    positions = interchangeable(np.shape(x), axes)
+    if np.size(x) and not np.size(ans) and any(other is not None for other in dependences[1:]):
+        raise UnsupportedError(
+            f"an index that depends on the values selects nothing of an array at {user_line()}, so what it selects "
+            "elsewhere is unknown; prepare at a point where it selects something, or use numpy.where"
+        )
+    if axes:
+        each = each.merge(positions.ravel(), positions.size)
+    return each.pick(np.ravel(index_value(positions, *arrays, index=index)))
+
+
+defindexset(getitem, getitem_index_set)
 
 
 def scatter_add_vjp(
@@ -48,6 +71,32 @@ def scatter_add_vjp(
 
 vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, check=BROADCAST, mask=MOVES)
 defjvp_joint(scatter_add, jointly_linear(scatter_add, lambda params: len(params["indices"])))
+
+
+def scatter_add_index_set(
+    dependences: Dependences,
+    ans: Value,
+    *args: Value,
+    indices: tuple[tuple[Any, int], ...],
+    shape: Shape,
+    dtype: np.dtype[Any],
+) -> Dependence:
+    """Every entry depends on those that are added to it; or, along axes whose index varies, may be at another point."""
+    found = []
+    start = len(indices)
+    for each, (index, count) in zip(dependences, indices, strict=False):
+        arrays = args[start : start + count]
+        if each is not None and not each.empty:
+            axes = varying_axes(index, arrays, dependences[start : start + count], len(shape))
+            positions = interchangeable(shape, axes)
+            piece = index_value(positions, *arrays, index=index)
+            merged = each.merge(np.ravel(piece), positions.size)
+            found.append(merged.pick(positions.ravel()) if axes else merged)
+        start += count
+    return united(found)
+
+
+defindexset(scatter_add, scatter_add_index_set)
 
 
 def scattered(pieces: list[Value], masks: list[Value], shape: Shape, dtype: np.dtype[Any]) -> Value:

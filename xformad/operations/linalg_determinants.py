@@ -16,6 +16,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import transposed
@@ -130,12 +131,15 @@ defjvp(  # the derivatives of det of every order are symmetric in their directio
     lambda t, _ans, _g, a: cofactors_change(t, a),
     lambda t, ans, g, a: third_derivative(t, ans, g, a),
 )
+defindexset(cofactors_change, per_matrix)
 
 cofactors: Primitive = smooth("cofactors", cofactors_value, lambda g, _ans, a: cofactors_change(g, a))
 defjvp(cofactors, lambda t, _ans, a: cofactors_change(t, a))
+defindexset(cofactors, per_matrix)
 
 det: Primitive = smooth("det", np.linalg.det, lambda g, _ans, a: weighted(g, cofactors(a)))
 defjvp(det, lambda t, _ans, a: np.sum(cofactors(a) * t, axis=(-2, -1)))
+defindexset(det, per_matrix)
 
 
 def weighted(g: Value, x: Value) -> Value:
@@ -153,3 +157,4 @@ def slogdet_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> V
 
 slogdet = Primitive("slogdet", np.linalg.slogdet, multiple=True)
 vjp_rules[slogdet] = VjpEntry({0: slogdet_vjp}, check=TRUST)
+defindexset(slogdet, per_matrix)

@@ -8,6 +8,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import absent
+from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, solve, transposed
@@ -37,6 +38,7 @@ def cholesky_vjp(g: Value, ans: Value, _a: Value) -> Value:
 
 # The lower factor.
 cholesky: Primitive = smooth("cholesky", np.linalg.cholesky, cholesky_vjp, check=TRUST)
+defindexset(cholesky, per_matrix)
 
 
 def cholesky_jvp(t: Value, ans: Value, _a: Value) -> Value:
@@ -73,3 +75,4 @@ def qr_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> Value:
 # The reduced factorisation.
 qr = Primitive("qr", np.linalg.qr, multiple=True)
 vjp_rules[qr] = VjpEntry({0: qr_vjp}, check=TRUST)
+defindexset(qr, per_matrix)

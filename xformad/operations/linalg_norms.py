@@ -20,6 +20,7 @@ from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
 from xformad.interpreters.cusps import Cusp, Germ, cusp
+from xformad.interpreters.index_sets import defindexset, elementwise, reduction
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.vjp import Vjp, backward_pass
@@ -71,6 +72,7 @@ divided: Primitive = smooth(
     None,
 )
 defjvp_joint(divided, divided_jvp)
+defindexset(divided, elementwise)
 
 
 def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Axes | None = None) -> Cusp | Value:
@@ -204,6 +206,7 @@ whole_norm: Primitive = smooth(
 defjvp(whole_norm, lambda t, ans, x: rising(over_norm(np.sum(inward(t, x)), ans), ans, lambda: whole_norm(t), x))
 
 norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
+defindexset(norm, reduction)
 
 
 def norm_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
@@ -229,3 +232,4 @@ def power_norm_vjp(g: Value, ans: Value, x: Value, order: float, axis: int, keep
 
 # (sum |x|^p)^(1/p) of absolute values, along one axis.
 power_norm: Primitive = smooth("power_norm", power_norm_value, power_norm_vjp, check=TRUST)
+defindexset(power_norm, reduction)

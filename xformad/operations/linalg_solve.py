@@ -11,6 +11,8 @@ import numpy as np
 from xformad.core.interpreter import dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.dependence import Dependence, united
+from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import smooth
@@ -38,6 +40,7 @@ def inv_vjp(g: Value, ans: Value, _x: Value) -> Value:
 
 inv: Primitive = smooth("inv", np.linalg.inv, inv_vjp, check=TRUST)
 defjvp(inv, lambda t, ans, _x: -(ans @ (t @ ans)))
+defindexset(inv, per_matrix)
 
 
 def solve_transposed(a: Value, g: Value, vector: bool) -> Value:
@@ -61,6 +64,18 @@ def solve_vjp_right(g: Value, _ans: Value, a: Value, _b: Value) -> Value:
 
 # b is a vector if it has one axis, else a stack of matrices.
 solve: Primitive = smooth("solve", np.linalg.solve, solve_vjp_matrix, solve_vjp_right)
+
+
+def solve_index_set(dependences: Dependences, ans: Value, a: Value, b: Value) -> Dependence:
+    """A column of the result depends on that of b and on the whole matrix."""
+    if np.ndim(b) > 1:
+        of_a = along_axes(-2, -1)((dependences[0], None), ans, a, b)
+        return united([of_a, along_axes(-2)((None, dependences[1]), ans, a, b)])
+    found: Dependence = per_matrix(dependences, ans, a, b[:, None])
+    return found
+
+
+defindexset(solve, solve_index_set)
 
 
 def solve_jvp(tangents: Tangents, ans: Value, a: Value, b: Value) -> Value:
@@ -98,6 +113,7 @@ pinv: Primitive = smooth(
     pinv_vjp,
     check=TRUST,
 )
+defindexset(pinv, per_matrix)
 
 
 def pinv_jvp(t: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:

@@ -28,6 +28,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import absent
+from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, transposed
@@ -94,6 +95,7 @@ def eigh_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], _a: Value, uplo: 
 
 eigh = Primitive("eigh", lambda a, uplo: np.linalg.eigh(a, uplo), multiple=True)
 vjp_rules[eigh] = VjpEntry({0: eigh_vjp}, check=TRUST)
+defindexset(eigh, per_matrix)
 
 
 def determined(turn: Value, denominators: Value, equal: Value, scale: Value) -> Value:
@@ -173,6 +175,7 @@ def over_sums(turn: Value, s: Value, scale: Value, names: tuple[str, str]) -> Va
 # The reduced decomposition.
 svd = Primitive("svd", lambda a, hermitian: np.linalg.svd(a, full_matrices=False, hermitian=hermitian), multiple=True)
 vjp_rules[svd] = VjpEntry({0: svd_vjp}, check=TRUST)
+defindexset(svd, per_matrix)
 
 
 def svd_jvp(

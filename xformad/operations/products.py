@@ -16,6 +16,9 @@ from xformad.core.interpreter import ndim_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Outer
+from xformad.interpreters.dependence import Dependence
+from xformad.interpreters.index_sets import Dependences, defindexset
+from xformad.interpreters.index_sets_of_products import contraction, dot_terms, matmul_terms, product, tensordot_terms
 from xformad.interpreters.vjp_rules import BROADCAST, VjpEntry, vjp_rules
 from xformad.operations.makers import smooth
 
@@ -59,6 +62,7 @@ def matmul_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
 matmul = core.matmul
 UFUNCS[np.matmul] = matmul
 vjp_rules[matmul] = VjpEntry({0: matmul_vjp_left, 1: matmul_vjp_right}, check=BROADCAST, linear=True)
+defindexset(matmul, product(matmul_terms))
 
 
 def free(ndim: int, axes: Axes) -> list[int]:
@@ -95,6 +99,7 @@ tensordot: Primitive = smooth(
     tensordot_vjp_right,
     linear=True,
 )
+defindexset(tensordot, product(tensordot_terms))
 
 
 def dot_vjp_left(g: Value, _ans: Value, _x: Value, y: Value) -> Value:
@@ -116,6 +121,7 @@ def dot_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
 
 
 dot: Primitive = smooth("dot", np.dot, dot_vjp_left, dot_vjp_right, linear=True)
+defindexset(dot, product(dot_terms))
 
 
 def cross_value(x: Value, y: Value) -> Value:
@@ -128,3 +134,17 @@ def cross_value(x: Value, y: Value) -> Value:
 cross: Primitive = smooth(
     "cross", cross_value, lambda g, _ans, _x, y: cross(y, g), lambda g, _ans, x, _y: cross(g, x), linear=True
 )
+
+
+def cross_index_set(dependences: Dependences, ans: Value, x: Value, y: Value) -> Dependence:
+    """That of the product with the permutation symbol, which is zero where two indices are equal."""
+    left, right = (
+        "".join(map(chr, range(ord("a") + ans.ndim - np.ndim(each), ord("a") + ans.ndim - 1))) for each in (x, y)
+    )
+    symbol = np.ones((3, 3, 3)) - np.einsum("ij,k->ijk", np.eye(3), np.ones(3))
+    symbol = symbol * np.swapaxes(symbol, 0, 2) * np.swapaxes(symbol, 1, 2)
+    terms = (left + "x", right + "y", "zxy")
+    return contraction((*dependences, None), (x, y, symbol), terms, max(left, right, key=len) + "z")
+
+
+defindexset(cross, cross_index_set)

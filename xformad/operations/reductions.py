@@ -14,6 +14,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.index_sets import accumulation, defindexset, reduction
 from xformad.interpreters.jvp_rules import defjvp
 from xformad.operations.makers import moves, smooth
 
@@ -52,6 +53,7 @@ spread: Primitive = moves(
 sum_: Primitive = moves(
     "sum", sum_value, lambda g, _ans, _x, axis, keepdims: spread(g, shape=_x.shape, axis=axis, keepdims=keepdims)
 )
+defindexset(sum_, reduction)
 
 
 def like(value: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
@@ -79,11 +81,13 @@ max_: Primitive = smooth(
     "max", lambda x, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
 defjvp(max_, extremum_jvp)
+defindexset(max_, reduction)
 
 min_: Primitive = smooth(
     "min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
 defjvp(min_, extremum_jvp)
+defindexset(min_, reduction)
 
 
 def others(x: Value, axis: int) -> Value:
@@ -112,6 +116,7 @@ def prod_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
 prod_: Primitive = smooth(
     "prod", lambda x, axis, keepdims: np.multiply.reduce(x, axis=axis, keepdims=keepdims), prod_vjp
 )
+defindexset(prod_, reduction)
 
 
 def reverse_cumsum(g: Value, axis: int) -> Value:
@@ -124,6 +129,7 @@ cumsum: Primitive = smooth(
     lambda g, _ans, _x, axis: reverse_cumsum(g, axis),
     linear=True,
 )
+defindexset(cumsum, accumulation)
 
 
 def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
@@ -147,3 +153,4 @@ def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
 
 
 cumprod: Primitive = smooth("cumprod", lambda x, axis: np.multiply.accumulate(x, axis=axis), cumprod_vjp)
+defindexset(cumprod, accumulation)

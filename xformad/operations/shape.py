@@ -9,6 +9,7 @@ import numpy as np
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import cast, unbroadcast
+from xformad.interpreters.index_sets import defindexset, elementwise
 from xformad.operations.makers import moves, nondifferentiable
 
 
@@ -82,6 +83,7 @@ def astype_vjp(g: Value, _ans: Value, _x: Value, dtype: np.dtype[Any]) -> Value:
 
 # From a complex to a real dtype NumPy drops the imaginary part, and warns.
 astype = moves("astype", converted, astype_vjp)
+defindexset(astype, elementwise)
 
 # To whole numbers, truth values and all else that has no derivative.
 discretize = nondifferentiable("discretize", converted)
