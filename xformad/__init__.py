@@ -13,6 +13,8 @@ from xformad.core.allocator import keep_freed_memory
 from xformad.core.graph import Graph
 from xformad.errors import (
     ArgumentError,
+    BatchError,
+    BatchSplitWarning,
     ConcretizationError,
     DifferentiationError,
     EscapedTracerError,
@@ -29,6 +31,7 @@ from xformad.transformations.matrices import hessian, hvp, jacobian, value_and_j
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
+from xformad.transformations.vmap import vmap
 
 keep_freed_memory()
 
@@ -36,6 +39,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArgumentError",
+    "BatchError",
+    "BatchSplitWarning",
     "ConcretizationError",
     "DifferentiationError",
     "EscapedTracerError",
@@ -68,4 +73,5 @@ __all__ = [
     "value_and_jacobian",
     "value_of",
     "vjp",
+    "vmap",
 ]

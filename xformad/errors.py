@@ -53,5 +53,17 @@ class ArgumentError(XformadError, TypeError):
     """`argnums` names no argument of the call."""
 
 
+class BatchError(XformadError, ValueError):
+    """The arguments or results of `vmap` do not fit its axes, or each other. The message gives the path to the leaf."""
+
+
+class BatchSplitWarning(UserWarning):
+    """`vmap` has run its function many times, because a condition differs between the examples of the batch.
+
+    Each way that the examples take through the program is one more run. Where the ways are many, use functions that
+    compute for all examples at once: `numpy.where`, `numpy.maximum`, `numpy.take`.
+    """
+
+
 class IndependentOutputWarning(UserWarning):
     """The output does not depend on the arguments differentiated with respect to: all derivatives are zero."""

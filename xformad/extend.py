@@ -17,6 +17,7 @@ from __future__ import annotations
 from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
+from xformad.interpreters.batch_rules import defbatch, defbatch_elementwise
 from xformad.interpreters.cotangents import unbroadcast
 from xformad.interpreters.dependence import Dependence
 from xformad.interpreters.index_sets import defindexset
@@ -30,6 +31,8 @@ __all__ = [
     "Primitive",
     "RuleTable",
     "Tracer",
+    "defbatch",
+    "defbatch_elementwise",
     "defindexset",
     "defjvp",
     "defjvp_joint",

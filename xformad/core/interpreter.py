@@ -104,6 +104,10 @@ class Interpreter(ABC):
         value = tracer.value
         return value.interpreter.plain(value) if type(value) is Tracer else value
 
+    def agreed(self, tracer: Tracer) -> Value:
+        """The concrete value that the program sees. Under `vmap` the examples must agree on it, or the batch is split."""
+        return agreed(tracer.value)
+
     def truth(self, tracer: Tracer) -> bool:
         """`bool(tracer)`: where a program branches on a traced value."""
         return bool(tracer.value)
@@ -120,6 +124,16 @@ class Interpreter(ABC):
             "on it and build arrays with xformad.numpy.array or numpy.stack; "
             f"to drop the derivative on purpose, write {plain}"
         )
+
+
+def agreed(value: Value) -> Value:
+    """The concrete value of what may be traced: where the course of a program depends on it. See `Interpreter.agreed`."""
+    return value.interpreter.agreed(value) if type(value) is Tracer else value
+
+
+def anywhere(condition: Value) -> bool:
+    """Whether a condition holds for any entry, under `vmap` of any example: for rules that have a shorter way if not."""
+    return bool(np.any(condition.interpreter.plain(condition) if type(condition) is Tracer else condition))
 
 
 @final

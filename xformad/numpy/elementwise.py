@@ -87,7 +87,7 @@ def modf(x: Value) -> tuple[Value, Value]:
 
 def frexp(x: Value) -> tuple[Value, Value]:
     """The exponent is locally constant, so the mantissa is x times a constant."""
-    exponent = np.frexp(x.interpreter.plain(x) if type(x) is Tracer else x)[1]
+    exponent = discrete.exponent(x)
     return np.ldexp(x, -exponent), exponent
 
 

@@ -43,7 +43,7 @@ def part(key: Any) -> tuple[Any, tuple[Value, ...]]:
         return slice(whole(key.start), whole(key.stop), whole(key.step)), ()
     if kind is np.ndarray or kind is Tracer:
         return ARRAY, (key,)
-    if kind is list or kind is tuple:
+    if kind is list or kind is tuple or kind is range:
         array = METHODS["asarray"](key) if key else np.zeros(0, np.intp)
         return ARRAY, (array,)
     if isinstance(key, np.bool_):

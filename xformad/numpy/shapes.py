@@ -29,7 +29,8 @@ def memory_order(x: Value, order: str | None, name: str) -> str:
         return "C"
     if order in "Ff":
         return "F"
-    flags = np.asarray(plain(x)).flags
+    value = np.asarray(plain(x))
+    flags = value[(0,) * (value.ndim - x.ndim)].flags if value.size else value.flags  # of one example of a batch
     if order in "Aa" or flags.c_contiguous or flags.f_contiguous:
         return "F" if flags.fnc else "C"
     raise UnsupportedError(f'numpy.{name} with order="K" is not supported on a strided traced array; use order="C"')

@@ -5,6 +5,7 @@
 
 from xformad.operations import (
     arithmetic,
+    batched_index,
     complex_numbers,
     discrete,
     einsum,
@@ -28,6 +29,7 @@ from xformad.operations import (
 
 __all__ = [
     "arithmetic",
+    "batched_index",
     "complex_numbers",
     "discrete",
     "einsum",

@@ -9,6 +9,7 @@ import numpy as np
 
 from xformad.core import primitive as core
 from xformad.core.primitive import Primitive
+from xformad.interpreters.batch_rules import defbatch, defbatch_elementwise, reducing
 from xformad.operations.makers import nondifferentiable
 
 equal = nondifferentiable(core.equal, np.equal, 2)
@@ -41,14 +42,20 @@ floor = nondifferentiable(core.floor, np.floor)
 ceil = nondifferentiable(core.ceil, np.ceil)
 trunc = nondifferentiable(core.trunc, np.trunc)
 rint = nondifferentiable(core.rint, np.rint)
+exponent = nondifferentiable("exponent", lambda x: np.frexp(x)[1])  # of 2, in x = mantissa * 2**exponent
+defbatch_elementwise(exponent)
 spacing = nondifferentiable("spacing", np.spacing)
 round_ = nondifferentiable("round", np.round)
+defbatch_elementwise(round_)
 
 argmax = nondifferentiable("argmax", np.argmax)
 argmin = nondifferentiable("argmin", np.argmin)
 any_ = nondifferentiable("any", np.any)
 all_ = nondifferentiable("all", np.all)
 count_nonzero = nondifferentiable("count_nonzero", np.count_nonzero)
+for reduction in (argmax, argmin, any_, all_, count_nonzero):
+    defbatch(reduction, reducing(reduction))
 
 # The value without its derivative, at every level of nesting.
 stop_gradient: Primitive = nondifferentiable("stop_gradient", lambda x: x)
+defbatch_elementwise(stop_gradient)

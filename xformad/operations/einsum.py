@@ -19,6 +19,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, defbatch
 from xformad.interpreters.dependence import Dependence
 from xformad.interpreters.index_sets import Dependences, defindexset
 from xformad.interpreters.index_sets_of_products import contraction
@@ -67,3 +68,14 @@ def einsum_index_set(
 
 
 defindexset(einsum, einsum_index_set)
+
+
+def einsum_batch(size: int, batched: Batched, *operands: Value, subscripts: str, optimize: Any) -> Value:
+    """One more letter for the batch axis."""
+    inputs, output = subscripts.split("->")
+    letter = next(letter for letter in ascii_letters if letter not in subscripts)
+    terms = [letter + term if b else term for b, term in zip(batched, inputs.split(","), strict=True)]
+    return einsum.bind(*operands, subscripts=f"{','.join(terms)}->{letter}{output}", optimize=optimize)
+
+
+defbatch(einsum, einsum_batch)

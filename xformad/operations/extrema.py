@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from xformad.core import primitive as core
-from xformad.core.interpreter import dtype_of
+from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.interpreters.cotangents import Masked
@@ -52,7 +52,7 @@ def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
     """
     if dtype_of(x).kind == "c":
         return np.conj(x) * over_norm(g, ans)
-    if type(g) is Tracer and np.any(x == 0):
+    if type(g) is Tracer and anywhere(x == 0):
         return np.where(x == 0, x * over_norm(g, ans), g * sign(x))
     return g * sign(x)
 
@@ -64,7 +64,7 @@ def absolute_jvp(t: Value, ans: Value, x: Value) -> Value:
     if dtype_of(x).kind == "c":
         return rising(over_norm(np.real(np.conjugate(x) * t), ans), ans, lambda: absolute(t), x)
     slope = t * sign(x)
-    if type(x) is Tracer and np.any(x == 0):
+    if type(x) is Tracer and anywhere(x == 0):
         slope = np.where(x == 0, over_norm(x * t, ans), slope)
     return rising(slope, ans, lambda: absolute(t), x)
 

@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 
 from xformad.core.index import ARRAY, index_value
+from xformad.core.interpreter import agreed
 from xformad.core.primitive import Primitive, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters.batch_rules import defbatch
 from xformad.interpreters.cotangents import Scattered, scatter_add
 from xformad.interpreters.dependence import Dependence, united
 from xformad.interpreters.index_sets import Dependences, defindexset, interchangeable, varying_axes
 from xformad.interpreters.jvp_rules import defjvp_joint, jointly_linear
 from xformad.interpreters.vjp_rules import BROADCAST, MOVES, TRUST, VjpEntry, vjp_rules
+from xformad.operations.batched_index import getitem_batch, positions, scatter_add_batch
 from xformad.operations.discrete import stop_gradient
 
 MAX_INDICES = 64  # NumPy's bound on the number of dimensions
@@ -31,6 +34,7 @@ def getitem_vjp(g: Value, _ans: Value, _x: Value, *arrays: Value, index: Any) ->
 vjp_rules[getitem] = VjpEntry(
     {0: getitem_vjp, **dict.fromkeys(range(1, MAX_INDICES + 1))}, check=TRUST, mask=MOVES, specs=False, linear=True
 )
+defbatch(getitem, getitem_batch)
 
 
 def getitem_index_set(dependences: Dependences, ans: Value, x: Value, *arrays: Value, index: Any) -> Dependence:
@@ -71,6 +75,7 @@ def scatter_add_vjp(
 
 vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, check=BROADCAST, mask=MOVES)
 defjvp_joint(scatter_add, jointly_linear(scatter_add, lambda params: len(params["indices"])))
+defbatch(scatter_add, scatter_add_batch)
 
 
 def scatter_add_index_set(
@@ -110,3 +115,4 @@ def nonzero_value(x: Value) -> tuple[Value, ...]:
 
 nonzero = Primitive("nonzero", nonzero_value, multiple=True)
 vjp_rules[nonzero] = VjpEntry({0: None}, check=TRUST)
+defbatch(nonzero, lambda _size, _batched, x: tuple(positions(agreed(x) != 0, True)))

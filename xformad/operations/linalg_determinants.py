@@ -16,6 +16,7 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters.batch_rules import aligned, as_it_is, defbatch
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
@@ -131,14 +132,17 @@ defjvp(  # the derivatives of det of every order are symmetric in their directio
     lambda t, _ans, _g, a: cofactors_change(t, a),
     lambda t, ans, g, a: third_derivative(t, ans, g, a),
 )
+defbatch(cofactors_change, aligned(cofactors_change))
 defindexset(cofactors_change, per_matrix)
 
 cofactors: Primitive = smooth("cofactors", cofactors_value, lambda g, _ans, a: cofactors_change(g, a))
 defjvp(cofactors, lambda t, _ans, a: cofactors_change(t, a))
+defbatch(cofactors, as_it_is(cofactors))
 defindexset(cofactors, per_matrix)
 
 det: Primitive = smooth("det", np.linalg.det, lambda g, _ans, a: weighted(g, cofactors(a)))
 defjvp(det, lambda t, _ans, a: np.sum(cofactors(a) * t, axis=(-2, -1)))
+defbatch(det, as_it_is(det))
 defindexset(det, per_matrix)
 
 
@@ -158,3 +162,4 @@ def slogdet_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> V
 slogdet = Primitive("slogdet", np.linalg.slogdet, multiple=True)
 vjp_rules[slogdet] = VjpEntry({0: slogdet_vjp}, check=TRUST)
 defindexset(slogdet, per_matrix)
+defbatch(slogdet, as_it_is(slogdet))

@@ -7,6 +7,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import as_it_is, defbatch
 from xformad.interpreters.cotangents import absent
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
@@ -39,6 +40,7 @@ def cholesky_vjp(g: Value, ans: Value, _a: Value) -> Value:
 # The lower factor.
 cholesky: Primitive = smooth("cholesky", np.linalg.cholesky, cholesky_vjp, check=TRUST)
 defindexset(cholesky, per_matrix)
+defbatch(cholesky, as_it_is(cholesky))
 
 
 def cholesky_jvp(t: Value, ans: Value, _a: Value) -> Value:
@@ -76,3 +78,4 @@ def qr_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> Value:
 qr = Primitive("qr", np.linalg.qr, multiple=True)
 vjp_rules[qr] = VjpEntry({0: qr_vjp}, check=TRUST)
 defindexset(qr, per_matrix)
+defbatch(qr, as_it_is(qr))

@@ -15,10 +15,11 @@ from collections.abc import Callable
 import numpy as np
 
 from xformad.core.graph import Node
-from xformad.core.interpreter import dtype_of, shape_of, stack
+from xformad.core.interpreter import anywhere, dtype_of, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, defbatch_elementwise, shifted, spread_out
 from xformad.interpreters.cusps import Cusp, Germ, cusp
 from xformad.interpreters.index_sets import defindexset, elementwise, reduction
 from xformad.interpreters.jvp import Jvp
@@ -45,7 +46,7 @@ def over_norm(c: Value, n: Value) -> Value:
         if n != 0.0:
             return c / n
         return divided(c, n, 0.0)
-    if not np.any(n == 0):
+    if not anywhere(n == 0):
         return c / n
     return divided(c, n, limit_of(c, n))
 
@@ -57,7 +58,7 @@ def divided_jvp(tangents: Tangents, ans: Value, c: Value, n: Value, _limit: Valu
         return over_norm(of_c, n)
     moved = -(ans * of_n) if of_c is None else of_c - ans * of_n
     slope = over_norm(moved, n)
-    if of_c is None or not np.any(n == 0):
+    if of_c is None or not anywhere(n == 0):
         return slope
     singular = np.logical_and(np.logical_and(n == 0, c == 0), of_n != 0)
     return Germ(np.where(singular, of_c / np.where(singular, of_n, 1), ans), slope)
@@ -73,6 +74,7 @@ divided: Primitive = smooth(
 )
 defjvp_joint(divided, divided_jvp)
 defindexset(divided, elementwise)
+defbatch_elementwise(divided)
 
 
 def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Axes | None = None) -> Cusp | Value:
@@ -85,7 +87,7 @@ def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Ax
         axis: the axes of x that n does not have.
     """
     orders = sum(isinstance(interpreter, Vjp | Jvp) for interpreter in stack.live)
-    if orders < 2 or not np.any(n == 0):
+    if orders < 2 or not anywhere(n == 0):
         return slope
     below = n
     while type(below) is Tracer:
@@ -106,7 +108,7 @@ UNDETERMINED = (
 def undetermined_vjp(g: Value, _ans: Value, x: Value, n: Value, axis: Axes | None) -> Value:
     """NaN where the norm is zero and the cotangent too, as that of `n * dn` is in the derivative of n**2: that is 0 / 0."""
     lost = np.logical_and(n == 0, g == 0)
-    if np.any(lost):
+    if anywhere(lost):
         warnings.warn(UNDETERMINED, RuntimeWarning, stacklevel=user_depth())
     if axis is not None:
         lost = np.expand_dims(lost, axis)
@@ -119,6 +121,16 @@ def undetermined_value(x: Value, n: Value, axis: Axes | None) -> Value:
 
 # Zero, added to the tangent of a norm: the mark at which a backward pass sees that it lacks what it needs.
 undetermined: Primitive = smooth("undetermined", undetermined_value, undetermined_vjp, None)
+
+
+def undetermined_batch(size: int, batched: Batched, x: Value, n: Value, axis: Axes | None) -> Value:
+    x, n = spread_out(size, batched, (x, n))
+    if axis is None:
+        return undetermined(x, n, axis=None if x.ndim == n.ndim else tuple(range(1, x.ndim)))
+    return undetermined(x, n, axis=shifted(axis))
+
+
+defbatch(undetermined, undetermined_batch)
 
 
 def limit_of(c: Value, n: Value) -> Value:
@@ -204,9 +216,14 @@ whole_norm: Primitive = smooth(
     "whole_norm", whole_norm_value, lambda g, ans, x: over_norm(g, ans) * conjugated(x), check=TRUST
 )
 defjvp(whole_norm, lambda t, ans, x: rising(over_norm(np.sum(inward(t, x)), ans), ans, lambda: whole_norm(t), x))
+defbatch(
+    whole_norm,
+    lambda _size, _batched, x: norm(x, axis=tuple(range(1, x.ndim)), keepdims=False),
+)
 
 norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
 defindexset(norm, reduction)
+defbatch(norm, along_axes(norm))
 
 
 def norm_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
@@ -233,3 +250,4 @@ def power_norm_vjp(g: Value, ans: Value, x: Value, order: float, axis: int, keep
 # (sum |x|^p)^(1/p) of absolute values, along one axis.
 power_norm: Primitive = smooth("power_norm", power_norm_value, power_norm_vjp, check=TRUST)
 defindexset(power_norm, reduction)
+defbatch(power_norm, along_axes(power_norm))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of
+from xformad.core.interpreter import dtype_of, ndim_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, as_it_is, defbatch, lined_up
 from xformad.interpreters.dependence import Dependence, united
 from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
@@ -41,6 +42,7 @@ def inv_vjp(g: Value, ans: Value, _x: Value) -> Value:
 inv: Primitive = smooth("inv", np.linalg.inv, inv_vjp, check=TRUST)
 defjvp(inv, lambda t, ans, _x: -(ans @ (t @ ans)))
 defindexset(inv, per_matrix)
+defbatch(inv, as_it_is(inv))
 
 
 def solve_transposed(a: Value, g: Value, vector: bool) -> Value:
@@ -93,6 +95,20 @@ def solve_jvp(tangents: Tangents, ans: Value, a: Value, b: Value) -> Value:
 defjvp_joint(solve, solve_jvp)
 
 
+def solve_batch(_size: int, batched: Batched, a: Value, b: Value) -> Value:
+    if not batched[1]:
+        return solve(a, b) if ndim_of(b) == 1 else solve(*lined_up(batched, (a, b)))
+    vector = b.ndim == 2
+    if not batched[0] and a.ndim == 2 and b.ndim <= 3:  # one factorisation: the right-hand sides side by side
+        columns = b if vector else np.moveaxis(b, 2, 1).reshape((b.shape[0] * b.shape[2], b.shape[1]))
+        found = solve(a, columns.T).T
+        return found if vector else np.moveaxis(found.reshape((b.shape[0], b.shape[2], b.shape[1])), 1, 2)
+    return solve(*lined_up(batched, (a, b[..., None])))[..., 0] if vector else solve(*lined_up(batched, (a, b)))
+
+
+defbatch(solve, solve_batch)
+
+
 def pinv_vjp(g: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:
     """The derivative where the rank is constant: Golub and Pereyra, "The differentiation of pseudo-inverses ..." (1973).
 
@@ -126,3 +142,4 @@ def pinv_jvp(t: Value, ans: Value, a: Value, rcond: float | None, hermitian: boo
 
 
 defjvp(pinv, pinv_jvp)
+defbatch(pinv, as_it_is(pinv))

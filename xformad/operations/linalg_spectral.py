@@ -24,9 +24,10 @@ import warnings
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.interpreter import anywhere, dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import as_it_is, defbatch
 from xformad.interpreters.cotangents import absent
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
@@ -65,7 +66,7 @@ def over_gaps(turn: Value, w: Value, of_w: Value, scale: Value, names: tuple[str
     used = of_w != 0
     undetermined = np.absolute(turn) > rounding * scale
     undetermined = equal & (undetermined | (distinct & (used[..., None, :] | used[..., :, None])))
-    if not np.any(undetermined):
+    if not anywhere(undetermined):
         return result
     warnings.warn(WARNING.format(name=names[0], values=names[1]), RuntimeWarning, stacklevel=2)
     return np.where(undetermined, np.nan, result)
@@ -96,6 +97,7 @@ def eigh_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], _a: Value, uplo: 
 eigh = Primitive("eigh", lambda a, uplo: np.linalg.eigh(a, uplo), multiple=True)
 vjp_rules[eigh] = VjpEntry({0: eigh_vjp}, check=TRUST)
 defindexset(eigh, per_matrix)
+defbatch(eigh, as_it_is(eigh))
 
 
 def determined(turn: Value, denominators: Value, equal: Value, scale: Value) -> Value:
@@ -166,7 +168,7 @@ def over_sums(turn: Value, s: Value, scale: Value, names: tuple[str, str]) -> Va
     vanishing = sums <= rounding * np.max(s, axis=-1)[..., None, None]
     result = np.where(vanishing, 0, turn / np.where(vanishing, 1, sums))
     undetermined = vanishing & (np.absolute(turn) > rounding * scale)
-    if not np.any(undetermined):
+    if not anywhere(undetermined):
         return result
     warnings.warn(WARNING.format(name=names[0], values=names[1]), RuntimeWarning, stacklevel=2)
     return np.where(undetermined, np.nan, result)
@@ -208,3 +210,4 @@ def svd_jvp(
 
 
 defjvp_joint(svd, svd_jvp)
+defbatch(svd, as_it_is(svd))

@@ -11,6 +11,7 @@ from typing import Any
 from xformad.core.dispatch import UFUNCS
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Implementation, Value, VjpRule
+from xformad.interpreters.batch_rules import defbatch_elementwise
 from xformad.interpreters.vjp_rules import BROADCAST, ELEMENTWISE, MOVES, TRUST, VjpEntry, vjp_rules
 
 
@@ -37,6 +38,7 @@ def elementwise(
     vjp_rules[primitive] = VjpEntry(
         dict(enumerate(vjps)), check=check, mask=ELEMENTWISE, specs=False, linear=linear, singular=singular
     )
+    defbatch_elementwise(primitive)
     return primitive
 
 
@@ -45,13 +47,15 @@ def nondifferentiable(primitive: str | Primitive, implementation: Implementation
 
     Args:
         primitive: its name, or an inert primitive.
-        implementation: the NumPy function; if it is a ufunc, traced arrays dispatch to the primitive.
+        implementation: the NumPy function; if it is a ufunc, traced arrays dispatch to the primitive, and it acts
+            element by element.
         arguments: how many it takes.
     """
     if isinstance(primitive, str):
         primitive = Primitive(primitive, implementation)
     if hasattr(implementation, "nin"):
         UFUNCS[implementation] = primitive
+        defbatch_elementwise(primitive)
     vjp_rules[primitive] = VjpEntry(dict.fromkeys(range(arguments)), check=TRUST)
     return primitive
 
@@ -76,11 +80,13 @@ def smooth(name: str, implementation: Implementation, *vjps: VjpRule | None, **o
         name: its name.
         implementation: the NumPy function, parameters by keyword.
         vjps: a rule for each argument; None: a zero derivative.
-        options: of `VjpEntry`.
+        options: of `VjpEntry`. With `mask=ELEMENTWISE` it acts element by element and broadcasts.
     """
     primitive = Primitive(name, implementation)
     options = {"check": TRUST if len(vjps) == 1 else BROADCAST, **options}
     vjp_rules[primitive] = VjpEntry(dict(enumerate(vjps)), **options)
+    if options.get("mask") == ELEMENTWISE:
+        defbatch_elementwise(primitive)
     return primitive
 
 

@@ -15,6 +15,7 @@ from xformad.core.dispatch import UFUNCS
 from xformad.core.interpreter import ndim_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, aligned, defbatch, lined_up
 from xformad.interpreters.cotangents import Outer
 from xformad.interpreters.dependence import Dependence
 from xformad.interpreters.index_sets import Dependences, defindexset
@@ -65,6 +66,33 @@ vjp_rules[matmul] = VjpEntry({0: matmul_vjp_left, 1: matmul_vjp_right}, check=BR
 defindexset(matmul, product(matmul_terms))
 
 
+def matmul_batch(_size: int, batched: Batched, x: Value, y: Value) -> Value:
+    """A product of stacks. Vectors of a batch become matrices with one row or column, if not the batch is the matrix."""
+    left, right = ndim_of(x) - batched[0], ndim_of(y) - batched[1]
+    if not batched[1]:
+        if right == 1 or (left == 1 and right == 2):
+            return matmul(x, y)
+        if right == 2:  # one product for the whole batch
+            return matmul(rows(x), y).reshape((*x.shape[:-1], y.shape[-1]))
+    elif not batched[0]:
+        if right == 1 and left <= 2:
+            return matmul(y, x.T)
+        if left == 1:
+            return matmul(x, y)
+    if left == 1:
+        x = x[..., None, :]
+    if right == 1:
+        y = y[..., None]
+    x, y = lined_up(batched, (x, y))
+    product = x * y if x.shape[-1] == y.shape[-2] == 1 else matmul(x, y)
+    if left == 1:
+        return product[..., 0, 0] if right == 1 else product[..., 0, :]
+    return product[..., 0] if right == 1 else product
+
+
+defbatch(matmul, matmul_batch)
+
+
 def free(ndim: int, axes: Axes) -> list[int]:
     """The axes that a product does not sum over."""
     return [i for i in range(ndim) if i not in axes]
@@ -102,6 +130,23 @@ tensordot: Primitive = smooth(
 defindexset(tensordot, product(tensordot_terms))
 
 
+def tensordot_batch(size: int, batched: Batched, x: Value, y: Value, axes: tuple[Axes, Axes]) -> Value:
+    """One product of matrices if one factor is batched, a stack of such if both are."""
+    of_x, of_y = (tuple([i + b for i in each]) for b, each in zip(batched, axes, strict=True))
+    if not batched[1]:
+        return tensordot(x, y, axes=(of_x, of_y))
+    if not batched[0]:
+        return np.moveaxis(tensordot(x, y, axes=(of_x, of_y)), ndim_of(x) - len(of_x), 0)
+    free_x, free_y = free(x.ndim, (0, *of_x)), free(y.ndim, (0, *of_y))
+    lengths = [x.shape[i] for i in free_x], [x.shape[i] for i in of_x], [y.shape[i] for i in free_y]
+    left = np.transpose(x, (0, *free_x, *of_x)).reshape((size, math.prod(lengths[0]), math.prod(lengths[1])))
+    right = np.transpose(y, (0, *of_y, *free_y)).reshape((size, math.prod(lengths[1]), math.prod(lengths[2])))
+    return matmul(left, right).reshape((size, *lengths[0], *lengths[2]))
+
+
+defbatch(tensordot, tensordot_batch)
+
+
 def dot_vjp_left(g: Value, _ans: Value, _x: Value, y: Value) -> Value:
     left, right = _x.ndim, ndim_of(y)
     if left == 0 or right == 0:
@@ -122,6 +167,19 @@ def dot_vjp_right(g: Value, _ans: Value, x: Value, _y: Value) -> Value:
 
 dot: Primitive = smooth("dot", np.dot, dot_vjp_left, dot_vjp_right, linear=True)
 defindexset(dot, product(dot_terms))
+
+
+def dot_batch(size: int, batched: Batched, x: Value, y: Value) -> Value:
+    left, right = ndim_of(x) - batched[0], ndim_of(y) - batched[1]
+    if left == 0 or right == 0:
+        x, y = lined_up(batched, (x, y))
+        return x * y
+    if left <= 2 and right <= 2:
+        return matmul_batch(size, batched, x, y)
+    return tensordot_batch(size, batched, x, y, ((left - 1,), (max(right - 2, 0),)))
+
+
+defbatch(dot, dot_batch)
 
 
 def cross_value(x: Value, y: Value) -> Value:
@@ -148,3 +206,4 @@ def cross_index_set(dependences: Dependences, ans: Value, x: Value, y: Value) ->
 
 
 defindexset(cross, cross_index_set)
+defbatch(cross, aligned(cross))

@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import Primitive
+from xformad.core.interpreter import anywhere, dtype_of, shape_of
+from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Shape, Value
+from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, shifted
 from xformad.interpreters.cotangents import Masked
 from xformad.interpreters.index_sets import accumulation, defindexset, reduction
 from xformad.interpreters.jvp_rules import defjvp
@@ -50,10 +51,18 @@ spread: Primitive = moves(
     "spread", spread_value, lambda g, _ans, _x, axis, keepdims, **_: sum_(g, axis=axis, keepdims=keepdims)
 )
 
+
+def spread_batch(size: int, _batched: Batched, x: Value, shape: Shape, axis: Axes, keepdims: bool) -> Value:
+    return spread(x, shape=(size, *shape), axis=shifted(axis), keepdims=keepdims)
+
+
+defbatch(spread, spread_batch)
+
 sum_: Primitive = moves(
     "sum", sum_value, lambda g, _ans, _x, axis, keepdims: spread(g, shape=_x.shape, axis=axis, keepdims=keepdims)
 )
 defindexset(sum_, reduction)
+defbatch(sum_, along_axes(sum_))
 
 
 def like(value: Value, x: Value, axis: Axes, keepdims: bool) -> Value:
@@ -65,7 +74,7 @@ def extremum_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> 
     """Entries that attain the extremum share equally; to all others goes a structural zero."""
     taken = x == like(ans, x, axis, keepdims)
     g = like(g, x, axis, keepdims)
-    if np.count_nonzero(taken) != math.prod(shape_of(g)):  # ties
+    if type(taken) is Tracer or np.count_nonzero(taken) != math.prod(shape_of(g)):  # ties
         g = g / np.add.reduce(taken, axis=axis, keepdims=True).astype(dtype_of(ans))
     return Masked(np.where(taken, g, 0), taken)
 
@@ -82,12 +91,14 @@ max_: Primitive = smooth(
 )
 defjvp(max_, extremum_jvp)
 defindexset(max_, reduction)
+defbatch(max_, along_axes(max_))
 
 min_: Primitive = smooth(
     "min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
 defjvp(min_, extremum_jvp)
 defindexset(min_, reduction)
+defbatch(min_, along_axes(min_))
 
 
 def others(x: Value, axis: int) -> Value:
@@ -104,7 +115,7 @@ def prod_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
     if 0 in shape:
         return np.zeros(shape, x.dtype)
     g = like(g, x, axis, keepdims)
-    if not np.any(x == 0):
+    if not anywhere(x == 0):
         return g * like(ans, x, axis, keepdims) / x
     rest = tuple(i for i in range(len(shape)) if i not in axis)
     order = (*rest, *axis)
@@ -117,6 +128,7 @@ prod_: Primitive = smooth(
     "prod", lambda x, axis, keepdims: np.multiply.reduce(x, axis=axis, keepdims=keepdims), prod_vjp
 )
 defindexset(prod_, reduction)
+defbatch(prod_, along_axes(prod_))
 
 
 def reverse_cumsum(g: Value, axis: int) -> Value:
@@ -130,6 +142,7 @@ cumsum: Primitive = smooth(
     linear=True,
 )
 defindexset(cumsum, accumulation)
+defbatch(cumsum, along_axes(cumsum))
 
 
 def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
@@ -140,7 +153,7 @@ def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
     n = shape_of(x)[axis]
     if n == 0:
         return np.zeros(shape_of(x), x.dtype)
-    if not np.any(x == 0):
+    if not anywhere(x == 0):
         return reverse_cumsum(g * ans, axis) / x
     x, g = np.moveaxis(x, axis, 0), np.moveaxis(g, axis, 0)
     total = g[n - 1]
@@ -154,3 +167,4 @@ def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
 
 cumprod: Primitive = smooth("cumprod", lambda x, axis: np.multiply.accumulate(x, axis=axis), cumprod_vjp)
 defindexset(cumprod, accumulation)
+defbatch(cumprod, along_axes(cumprod))

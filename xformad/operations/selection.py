@@ -7,6 +7,7 @@ import numpy as np
 from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import defbatch_elementwise
 from xformad.interpreters.cotangents import Masked
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.vjp_rules import ELEMENTWISE
@@ -40,3 +41,4 @@ defjvp_joint(where, where_jvp, strict=False)
 
 # NaN and infinities replaced: what the finite entries are is of no account here.
 replacement = nondifferentiable("replacement", np.nan_to_num)
+defbatch_elementwise(replacement)

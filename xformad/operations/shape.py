@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from xformad.core.interpreter import ndim_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
+from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, defbatch_elementwise, widened
 from xformad.interpreters.cotangents import cast, unbroadcast
 from xformad.interpreters.index_sets import defindexset, elementwise
 from xformad.operations.makers import moves, nondifferentiable
@@ -22,6 +24,16 @@ def reshape_vjp(g: Value, _ans: Value, _x: Value, shape: Shape, order: str = "C"
 
 
 reshape: Primitive = moves("reshape", reshape_value, reshape_vjp)
+
+
+def reshape_batch(size: int, _batched: Batched, x: Value, shape: Shape, order: str = "C") -> Value:
+    if order == "C":
+        return reshape(x, shape=(size, *shape))
+    last = reshape(np.moveaxis(x, 0, -1), shape=(*shape, size), order=order)  # the slowest axis in Fortran's order
+    return np.moveaxis(last, -1, 0)
+
+
+defbatch(reshape, reshape_batch)
 
 
 def inverse(axes: Shape) -> Shape:
@@ -41,14 +53,17 @@ transpose: Primitive = moves(
     lambda x, axes: np.transpose(x, axes),
     lambda g, _ans, _x, axes: transpose(g, axes=inverse(axes)),
 )
+defbatch(transpose, lambda _size, _batched, x, axes: transpose(x, axes=(0, *[i + 1 for i in axes])))
 
 flip: Primitive = moves("flip", lambda x, axis: np.flip(x, axis), lambda g, _ans, _x, axis: flip(g, axis=axis))
+defbatch(flip, along_axes(flip))
 
 roll: Primitive = moves(
     "roll",
     lambda x, shift, axis: np.roll(x, shift, axis),
     lambda g, _ans, _x, shift, axis: roll(g, shift=tuple([-each for each in shift]), axis=axis),
 )
+defbatch(roll, along_axes(roll))
 
 
 def broadcast_vjp(g: Value, _ans: Value, _x: Value, shape: Shape) -> Value:
@@ -56,6 +71,10 @@ def broadcast_vjp(g: Value, _ans: Value, _x: Value, shape: Shape) -> Value:
 
 
 broadcast: Primitive = moves("broadcast", lambda x, shape: np.broadcast_to(x, shape), broadcast_vjp)
+defbatch(
+    broadcast,
+    lambda size, _batched, x, shape: broadcast(widened(x, max(len(shape), ndim_of(x) - 1)), shape=(size, *shape)),
+)
 
 
 def pad_vjp(g: Value, _ans: Value, _x: Value, widths: tuple[tuple[int, int], ...]) -> Value:
@@ -64,6 +83,7 @@ def pad_vjp(g: Value, _ans: Value, _x: Value, widths: tuple[tuple[int, int], ...
 
 # Zeros before and after along each axis: the transpose cuts them off.
 pad = moves("pad", lambda x, widths: np.pad(x, widths), pad_vjp)
+defbatch(pad, lambda _size, _batched, x, widths: pad(x, widths=((0, 0), *widths)))
 
 
 def copy_value(x: Value, order: Any) -> Value:
@@ -71,6 +91,16 @@ def copy_value(x: Value, order: Any) -> Value:
 
 
 copy = moves("copy", copy_value, lambda g, _ans, _x, order: g)  # noqa: ARG005
+
+
+def copy_batch(_size: int, _batched: Batched, x: Value, order: Any) -> Value:
+    if order not in ("F", "f") or x.ndim < 3:
+        return copy(x, order=order)
+    backwards = (0, *range(x.ndim - 1, 0, -1))  # each example in Fortran's order
+    return np.transpose(copy(np.transpose(x, backwards), order="C"), backwards)
+
+
+defbatch(copy, copy_batch)
 
 
 def converted(x: Value, dtype: np.dtype[Any]) -> Value:
@@ -84,6 +114,8 @@ def astype_vjp(g: Value, _ans: Value, _x: Value, dtype: np.dtype[Any]) -> Value:
 # From a complex to a real dtype NumPy drops the imaginary part, and warns.
 astype = moves("astype", converted, astype_vjp)
 defindexset(astype, elementwise)
+defbatch_elementwise(astype)
 
 # To whole numbers, truth values and all else that has no derivative.
 discretize = nondifferentiable("discretize", converted)
+defbatch_elementwise(discretize)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from xformad.core.interpreter import agreed, anywhere
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, Differs, along_axes, defbatch, spread_out
 from xformad.operations.makers import nondifferentiable
 
 
@@ -14,6 +16,7 @@ def argsort_value(x: Value, axis: int) -> Value:
 
 
 argsort = nondifferentiable("argsort", argsort_value)
+defbatch(argsort, along_axes(argsort))
 
 
 def argpartition_value(x: Value, kth: int | tuple[int, ...], axis: int) -> Value:
@@ -21,6 +24,7 @@ def argpartition_value(x: Value, kth: int | tuple[int, ...], axis: int) -> Value
 
 
 argpartition = nondifferentiable("argpartition", argpartition_value)
+defbatch(argpartition, along_axes(argpartition))
 
 
 def lexsort_value(*keys: Value, axis: int) -> Value:
@@ -30,13 +34,58 @@ def lexsort_value(*keys: Value, axis: int) -> Value:
 lexsort = nondifferentiable("lexsort", lexsort_value, 64)
 
 
+def lexsort_batch(size: int, batched: Batched, *keys: Value, axis: int) -> Value:
+    return lexsort(*spread_out(size, batched, keys), axis=axis + 1 if axis >= 0 else axis)
+
+
+defbatch(lexsort, lexsort_batch)
+
+
 def searchsorted_value(a: Value, v: Value, *sorter: Value, side: str) -> Value:
     return np.searchsorted(a, v, side, *sorter)  # type: ignore[call-overload]
 
 
 searchsorted = nondifferentiable("searchsorted", searchsorted_value, 3)
 
+
+def searchsorted_batch(size: int, batched: Batched, a: Value, v: Value, *sorter: Value, side: str) -> Value:
+    """In a batch of arrays: where a stable sort of the array and the values together puts them.
+
+    A value's place in it, less the number of values before it, is the number of the array's entries before it. Values
+    stand before equal entries for the side "left".
+    """
+    if not any(batched[::2]):
+        return searchsorted(a, v, *sorter, side=side)
+    a, v, *order = spread_out(size, batched, (a, v, *sorter))
+    if order:
+        a = np.take_along_axis(a, order[0], axis=1)
+    shape, v = v.shape, v.reshape((size, -1)) if size else v.reshape((0, 0))
+    together = np.concatenate([v, a] if side == "left" else [a, v], axis=1)
+    start = 0 if side == "left" else a.shape[1]
+    places = argsort(argsort(together, axis=1), axis=1)[:, start : start + v.shape[1]]
+    return np.reshape(places - argsort(argsort(v, axis=1), axis=1), shape)
+
+
+defbatch(searchsorted, searchsorted_batch)
+
 digitize = nondifferentiable("digitize", np.digitize, 2)
+
+
+def digitize_batch(size: int, batched: Batched, x: Value, bins: Value, right: bool) -> Value:
+    """As NumPy's: a search in the bins, from behind where they decrease."""
+    if not batched[1]:
+        return digitize(x, bins, right=right)
+    rises, falls = (np.all(change >= 0, axis=1) for change in (np.diff(bins), -np.diff(bins)))
+    if anywhere(~(rises | falls)):
+        raise ValueError("bins must be monotonically increasing or decreasing")
+    found = searchsorted_batch(
+        size, batched[::-1], np.where(rises[:, None], bins, bins[:, ::-1]), x, side="left" if right else "right"
+    )
+    rises = rises.reshape((size,) + (1,) * (found.ndim - 1))
+    return np.where(rises, found, bins.shape[1] - found)
+
+
+defbatch(digitize, digitize_batch)
 
 
 def unique_value(x: Value, axis: int | None) -> tuple[Value, ...]:
@@ -45,3 +94,13 @@ def unique_value(x: Value, axis: int | None) -> tuple[Value, ...]:
 
 
 unique = nondifferentiable(Primitive("unique", unique_value, multiple=True), unique_value)
+
+
+def unique_batch(size: int, _batched: Batched, x: Value, axis: int | None) -> tuple[Value, ...]:
+    """One example after the other: NumPy has no form for several. Their numbers of unique entries must be the same."""
+    found = [unique_value(example, axis) for example in agreed(x)]
+    Differs.check([len(first) for first, _, _ in found])
+    return tuple([np.stack(parts) for parts in zip(*found, strict=True)])
+
+
+defbatch(unique, unique_batch)
