@@ -272,6 +272,7 @@ def test_parameters_by_keyword() -> None:
 def test_linear() -> None:
     reverse = primitive(lambda x: np.array(x)[::-1])
     deflinear(reverse, lambda g, _ans, _x: reverse(g))
+    defbatch(reverse, lambda size, batched, x: np.flip(x, 1))
     assert jacobian(reverse)(np.ones(2)).tolist() == [[0.0, 1.0], [1.0, 0.0]]
     assert jacobian(jacobian(lambda x: reverse(x) ** 2))(np.ones(2)).shape == (2, 2, 2)
     check_grads(lambda x: reverse(x) * x, (np.arange(3.0),), order=3)

@@ -452,10 +452,10 @@ def test_a_cotangent_is_cast_to_the_dtype_of_the_result() -> None:
 def test_hvp_refuses_a_vector_of_a_wrong_form() -> None:
     with pytest.raises(TreeError) as error:
         hvp(lambda x: np.sum(x**2))(np.ones(2), (1.0, 2.0))
-    assert str(error.value) == "vector is a tuple, but must be a leaf"
+    assert str(error.value) == "the vector for argument 0 is a tuple, but must be a leaf"
     with pytest.raises(TreeError) as error:
         hvp(lambda x: np.sum(x**2))(np.ones(2), np.ones(3))
-    assert str(error.value) == "vector has shape (3,), but the gradient has shape (2,)"
+    assert str(error.value) == "the vector for argument 0 has shape (3,), but the argument has shape (2,)"
 
 
 def test_hvp_is_differentiable_in_the_vector() -> None:

@@ -27,8 +27,25 @@ from xformad.errors import (
 )
 from xformad.interpreters.evaluate import evaluate
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
-from xformad.transformations.matrices import hessian, hvp, jacobian, value_and_jacobian
+from xformad.transformations.matrices import (
+    jacfwd,
+    jacobian,
+    jacrev,
+    value_and_jacfwd,
+    value_and_jacobian,
+    value_and_jacrev,
+)
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
+from xformad.transformations.second_order import (
+    divergence,
+    ggnvp,
+    hessian,
+    hessian_diagonal,
+    hvp,
+    laplacian,
+    value_grad_and_hessian,
+    vhp,
+)
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
@@ -51,14 +68,20 @@ __all__ = [
     "TreeError",
     "UnsupportedError",
     "XformadError",
+    "divergence",
     "elementwise_grad",
     "evaluate",
     "extend",
+    "ggnvp",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
+    "jacfwd",
     "jacobian",
+    "jacrev",
     "jvp",
+    "laplacian",
     "linear_transpose",
     "linearize",
     "make_jvp",
@@ -70,8 +93,12 @@ __all__ = [
     "trace",
     "tree",
     "value_and_grad",
+    "value_and_jacfwd",
     "value_and_jacobian",
+    "value_and_jacrev",
+    "value_grad_and_hessian",
     "value_of",
+    "vhp",
     "vjp",
     "vmap",
 ]

@@ -52,7 +52,7 @@ class Pushed(NamedTuple):
         return tree.unflatten(self.structure, self.tangents)
 
 
-def moving(interpreter: Jvp, leaf: Value, tangent: Value, path: str, *, alone: bool) -> Value:
+def moving(interpreter: Jvp, leaf: Value, tangent: Value, path: str, called: str, *, alone: bool) -> Value:
     """A tracer for a leaf of an argument; the leaf itself where it does not move.
 
     Raises:
@@ -75,13 +75,13 @@ def moving(interpreter: Jvp, leaf: Value, tangent: Value, path: str, *, alone: b
     if dtype.kind not in "fc":
         if type(tangent) is Tracer or np.any(tangent):
             if kind is int:
-                return moving(interpreter, float(leaf), tangent, path, alone=alone)
+                return moving(interpreter, float(leaf), tangent, path, called, alone=alone)
             raise DifferentiationError(
                 f"{path} is an array of dtype {dtype}, which has no derivative; cast it to a floating-point dtype: "
                 "x.astype(float), or give None as its tangent"
             )
         return leaf
-    return interpreter.input(leaf, conforming(tangent, leaf, f"the tangent of {path}", "argument"))
+    return interpreter.input(leaf, conforming(tangent, leaf, f"the {called} {path}", "argument"))
 
 
 def push(
@@ -91,19 +91,20 @@ def push(
     keys: list[Key],
     tangents: list[Any],
     has_aux: bool = False,
+    called: str = "tangent of",
 ) -> Pushed:
-    """Run `fun` with the arguments at `keys` moving with these tangents."""
+    """Run `fun` with the arguments at `keys` moving with these tangents, which messages call "the tangent of" them."""
     with Jvp(fun) as interpreter:
         positional = list(args)
         for key, tangent in zip(keys, tangents, strict=True):
             argument = positional[key] if isinstance(key, int) else kwargs[key]
             name = f"argument {key!r}"
             leaves, structure = tree.flatten(argument)
-            given = tree.flatten_prefix(structure, tangent, is_none, f"the tangent of {name}")
+            given = tree.flatten_prefix(structure, tangent, is_none, f"the {called} {name}")
             alone = structure is tree.LEAF
             paths = [name] if alone else structure.paths(name)
             tracers = [
-                moving(interpreter, leaf, t, path, alone=alone)
+                moving(interpreter, leaf, t, path, called, alone=alone)
                 for leaf, t, path in zip(leaves, given, paths, strict=True)
             ]
             moved = tree.unflatten(structure, tracers)
