@@ -19,6 +19,7 @@ from xformad.extend import (
     Primitive,
     RuleTable,
     Tracer,
+    defbatch,
     deflinear,
     defvjp,
     defvjp_joint,

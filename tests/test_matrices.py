@@ -118,7 +118,7 @@ def test_argnums_and_aux(matrix: Any) -> None:
 @pytest.mark.parametrize("chunk_size", [None, 2])
 def test_the_function_runs_once(matrix: Any, chunk_size: int | None) -> None:
     for out in (2, 5):
-        runs = []
+        runs: list[int] = []
 
         def fun(x: Any, out: int = out, runs: Any = runs) -> Any:
             runs.append(1)
@@ -165,7 +165,7 @@ def test_complex() -> None:
     energy = lambda z: np.real(z * np.conj(z))  # noqa: E731
     for matrix in (jacobian, jacrev):
         np.testing.assert_allclose(matrix(energy)(z), np.diag(2 * np.conj(z)))
-    texts = {
+    texts: Any = {
         (jacrev, wave, 0): "jacrev needs real results, but got complex ones; use jacfwd or jacobian",
         (jacfwd, energy, 1): "jacfwd needs real arguments, but got complex ones; use jacrev or jacobian",
         (jacobian, np.conj, 1): "the Jacobian of a function of complex arguments with complex results is defined for "
@@ -237,7 +237,9 @@ def test_gauss_newton() -> None:
     def loss(out: Any) -> Any:
         return np.log(np.sum(np.exp(out)))
 
-    predict = lambda x: np.tanh(A @ x) * 2  # noqa: E731
+    def predict(x: Any) -> Any:
+        return np.tanh(A @ x) * 2
+
     j = jacobian(predict)(X)
     h = hessian(loss)(predict(X))
     v = random.normal(size=3)
@@ -261,7 +263,7 @@ def test_diagonal_laplacian_divergence() -> None:
     with pytest.raises(DifferentiationError, match="divergence needs a result like the argument"):
         divergence(lambda x: A @ x)(X)
     with pytest.raises(DifferentiationError, match="hessian_diagonal needs a function with a real scalar result"):
-        hessian_diagonal(np.sin)(X)
+        hessian_diagonal(lambda x: np.sin(x))(X)
 
 
 def test_compositions() -> None:

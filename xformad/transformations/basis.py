@@ -48,7 +48,7 @@ class Basis:
         parts = [vmap(fun)(self.vectors(i, min(i + step, self.size))) for i in range(0, self.size, step)]
         return parts[0] if len(parts) == 1 else tree.map(lambda *chunks: np.concatenate(chunks), *parts)
 
-    def blocks(self, rows: list[Value], shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Value]:
+    def blocks(self, rows: Value, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Value]:
         """What belongs to each array, of an array with an entry for each unit vector along its first axis, made last."""
         found: list[Value] = []
         for spec, start, size in zip(self.specs, self.starts, self.sizes, strict=True):

@@ -173,7 +173,7 @@ def transformed(
 
 def checked_chunk_size(chunk_size: int | None) -> int | None:
     """Raises ArgumentError for what is no chunk size."""
-    if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
+    if chunk_size is not None and chunk_size < 1:
         raise ArgumentError(f"chunk_size must be a positive int or None, not {chunk_size!r}")
     return chunk_size
 

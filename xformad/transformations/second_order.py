@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, ParamSpec
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import shape_of
+from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.typing import Value
 from xformad.errors import ArgumentError, DifferentiationError
 from xformad.transformations.basis import Chosen
@@ -221,13 +221,13 @@ def run_diagonal(fun: Callable[..., Any], options: Options, args: tuple[Any, ...
 
         return push(first, tuple(chosen.values), {}, list(range(len(tangents))), tangents).tangent
 
-    found = basis.mapped(second, options.chunk_size) if basis.size else np.zeros(0)
+    found: Value = basis.mapped(second, options.chunk_size) if basis.size else np.zeros(0)
     if shape_of(found) != (basis.size,):
         raise DifferentiationError(
             f"hessian_diagonal needs a function with a real scalar result, but got one of shape {shape_of(found)[1:]}; "
             "use jacobian, or sum the result"
         )
-    return bare(chosen.trees(basis.blocks(found, (), found.dtype)), options.argnums)
+    return bare(chosen.trees(basis.blocks(found, (), dtype_of(found))), options.argnums)
 
 
 def hessian_diagonal(
