@@ -16,6 +16,7 @@ from xformad import (
     RuleError,
     TreeError,
     grad,
+    jacfwd,
     jvp,
     linear_transpose,
     linearize,
@@ -355,18 +356,51 @@ def test_reverse_over_forward_where_a_norm_is_zero_is_not_silently_wrong() -> No
     np.testing.assert_array_equal(grad(penalty)(np.zeros(3)), np.zeros(3))
 
 
-def test_equal_eigenvalues_and_singular_values() -> None:
-    symmetric = np.array([[0.0, 1.0], [1.0, 0.0]])
+SYMMETRIC = np.array([[0.3, 1.0, -0.2], [1.0, 0.7, 0.4], [-0.2, 0.4, -0.6]])
+DEGENERATE = {
+    "identity": np.eye(3),
+    "two equal": np.diag([2.0, 1.0, 2.0]),
+    "distinct": np.diag([3.0, 1.0, 2.0]),
+    "turned": 2.0 * np.eye(3) + np.ones((3, 3)),
+}
 
-    def rebuilt(a: Any) -> Any:
-        w, v = np.linalg.eigh(a)
-        return (v * w) @ v.T
 
-    assert np.isnan(jvp(rebuilt, (np.eye(2),), (symmetric,))[1]).any()
-    np.testing.assert_array_equal(jvp(np.linalg.eigvalsh, (np.eye(2),), (np.eye(2),))[1], [1.0, 1.0])
-    np.testing.assert_array_equal(jvp(np.linalg.svdvals, (np.eye(2),), (np.eye(2),))[1], [1.0, 1.0])
-    distinct = np.diag([1.0, 2.0])
-    np.testing.assert_allclose(jvp(rebuilt, (distinct,), (symmetric,))[1], symmetric, atol=1e-12)
+def rebuilt(a: Any) -> Any:
+    w, v = np.linalg.eigh(a)
+    return (v * w) @ v.T
+
+
+def rebuilt_svd(a: Any) -> Any:
+    u, s, vh = np.linalg.svd(a)
+    return (u * s) @ vh
+
+
+def root_of_matrix(a: Any) -> Any:
+    w, v = np.linalg.eigh(a)
+    return (v * np.sqrt(w)) @ v.T
+
+
+@pytest.mark.parametrize("a", DEGENERATE.values(), ids=DEGENERATE)
+def test_equal_eigenvalues_and_singular_values(a: Any) -> None:
+    """What a rule of reverse mode cannot know (docs/decisions/0009), a direction tells."""
+    np.testing.assert_allclose(jvp(rebuilt, (a,), (SYMMETRIC,))[1], SYMMETRIC, atol=1e-12)
+    np.testing.assert_allclose(jvp(rebuilt_svd, (a,), (SYMMETRIC,))[1], SYMMETRIC, atol=1e-12)
+    np.testing.assert_allclose(jvp(np.linalg.eigvalsh, (a,), (np.eye(3),))[1], np.ones(3))
+    np.testing.assert_allclose(jvp(np.linalg.svdvals, (a,), (np.eye(3),))[1], np.ones(3))
+    root, tangent = jvp(root_of_matrix, (a,), (SYMMETRIC,))
+    np.testing.assert_allclose(root @ tangent + tangent @ root, SYMMETRIC, atol=1e-12)
+    np.testing.assert_allclose(jacfwd(rebuilt)(a), jacfwd(lambda x: 0.5 * (x + x.T))(a), atol=1e-12)
+    log_det = lambda a: np.sum(np.log(np.linalg.eigvalsh(a)))  # noqa: E731
+    inverse = np.linalg.inv(a)
+    product = jvp(grad(log_det), (a,), (SYMMETRIC,))[1]
+    np.testing.assert_allclose(product, -inverse @ SYMMETRIC @ inverse, atol=1e-12)
+
+
+def test_eigenvectors_of_equal_values_have_no_derivative() -> None:
+    for part in (lambda a: np.linalg.eigh(a)[1], lambda a: np.linalg.svd(a)[0], lambda a: np.linalg.svd(a)[2]):
+        assert np.isnan(jvp(part, (np.eye(3),), (SYMMETRIC,))[1]).any()
+    sides = jvp(np.linalg.eigvalsh, (np.eye(2),), (np.diag([1.0, 3.0]),))[1]
+    np.testing.assert_allclose(sides, [2.0, 2.0])  # a tie, shared equally
 
 
 def test_long_chains_do_not_recurse() -> None:

@@ -22,7 +22,7 @@ from numpy import float64, ndarray
 from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, Value
-from xformad.interpreters.cusps import Cusp, Germ, side_of
+from xformad.interpreters.cusps import Cusp, Germ, is_torn, side_of
 from xformad.interpreters.jvp_rules import JvpEntry, entry_for, fitted_tangent, jvp_rules
 
 FLOATS: Final = frozenset((float, float64))
@@ -114,14 +114,15 @@ class Jvp(Interpreter):
     ) -> Value:
         """Apply a primitive where an argument has a cusp: on each side of it for itself."""
         right, left = (self.on_side(side, primitive, entry, args, params) for side in (0, 1))
+        torn = any(type(arg) is Tracer and arg.interpreter is self and is_torn(arg) for arg in args)
         if primitive.multiple:
             return tuple(
                 [
-                    part if r is None else Tracer(self, part, Cusp(r, s))
+                    part if r is None else Tracer(self, part, Cusp(r, s, torn))
                     for part, r, s in zip(ans, right, left, strict=True)
                 ]
             )
-        return ans if right is None else Tracer(self, ans, Cusp(right, left))
+        return ans if right is None else Tracer(self, ans, Cusp(right, left, torn))
 
     def on_side(
         self, side: int, primitive: Primitive, entry: JvpEntry, args: tuple[Value, ...], params: Params

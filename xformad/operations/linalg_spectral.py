@@ -29,6 +29,7 @@ from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.batch_rules import as_it_is, defbatch
 from xformad.interpreters.cotangents import absent
+from xformad.interpreters.cusps import Cusp, Germ
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
@@ -114,17 +115,40 @@ def gaps_of(w: Value, sign: float) -> tuple[Value, Value]:
     return gaps, np.absolute(gaps) <= rounding * np.max(np.absolute(w), axis=-1)[..., None, None]
 
 
+def resolved(m: Value, equal: Value) -> Value:
+    """The rotation among vectors of equal values that makes m diagonal there, as it is on the side where m points to.
+
+    The blocks are set apart by shifts, so that no vector mixes two of them.
+    """
+    block = np.argmax(equal, axis=-1)
+    shift = 4 * (size_of(m)[..., 0] + 1e-300) * block
+    return np.linalg.eigh(np.where(equal, m, 0) + on_diagonal(shift))[1]
+
+
+def eigh_on_side(w: Value, v: Value, m: Value, equal: Value, gaps: Value) -> tuple[Germ, Germ]:
+    """Values and vectors moving along M, from a point where values are equal."""
+    turn = resolved(m, equal)
+    m, v = adjoint(turn) @ m @ turn, v @ turn
+    turned = np.where(equal, 0, m / np.where(equal, 1, gaps))
+    return Germ(w, np.real(np.diagonal(m, axis1=-2, axis2=-1))), Germ(v, v @ turned)
+
+
 def eigh_jvp(tangents: Tangents, ans: tuple[Value, Value], _a: Value, uplo: str) -> tuple[Value, Value]:
-    """dw = diag M and dV = V (F o M) with M = V^H dA V, dA made Hermitian, and F_ij = 1 / (w_j - w_i)."""
+    """dw = diag M and dV = V (F o M) with M = V^H dA V, dA made Hermitian, and F_ij = 1 / (w_j - w_i), 0 for equal values.
+
+    Where values are equal, the vectors on either side are those that make M diagonal.
+    """
     del uplo
     w, v = ans
     (t,) = tangents
     if shape_of(v)[-1] == 0:
         return np.zeros_like(w), np.zeros_like(v)
     m = adjoint(v) @ (0.5 * (t + adjoint(t))) @ v
-    across = m * (1 - np.eye(shape_of(v)[-1], dtype=dtype_of(w)))
-    turned = determined(across, *gaps_of(w, -1), size_of(m))
-    return np.real(np.diagonal(m, axis1=-2, axis2=-1)), v @ turned
+    gaps, equal = gaps_of(w, -1)
+    if not anywhere(equal & ~np.eye(shape_of(v)[-1], dtype=bool)):
+        return np.real(np.diagonal(m, axis1=-2, axis2=-1)), v @ np.where(equal, 0, m / np.where(equal, 1, gaps))
+    sides = [eigh_on_side(w, v, side, equal, gaps) for side in (m, -m)]
+    return Cusp(sides[0][0], sides[1][0]), Cusp(sides[0][1], sides[1][1], torn=True)
 
 
 defjvp_joint(eigh, eigh_jvp)
@@ -185,19 +209,34 @@ def svd_jvp(
 ) -> tuple[Value, Value, Value]:
     """With X = U^H dA V: ds = Re diag X, dU = U (P + Q) / 2 and dV = V (P - Q) / 2 inside of the spans of U and V, where
     P_ij = (X + X^H)_ij / (s_j - s_i) and Q_ij = (X - X^H)_ij / (s_j + s_i); outside of them dA V / s and dA^H U / s.
+
+    Where values are equal, the vectors on either side are those that make X + X^H diagonal.
     """
     del hermitian
     u, s, vh = ans
     (t,) = tangents
-    rank, rows, columns = shape_of(s)[-1], shape_of(u)[-2], shape_of(vh)[-1]
-    if rank == 0:
+    if shape_of(s)[-1] == 0:
         return np.zeros_like(u), np.zeros_like(s), np.zeros_like(vh)
+    gaps, equal = gaps_of(s, -1)
+    if not anywhere(equal & ~np.eye(shape_of(s)[-1], dtype=bool)):
+        return svd_moved(u, s, vh, t, gaps, equal)
+    sides = []
+    for side in (t, -t):
+        x = adjoint(u) @ side @ adjoint(vh)
+        turn = resolved(x + adjoint(x), equal)
+        values = (u @ turn, s, adjoint(turn) @ vh)
+        sides.append([Germ(*each) for each in zip(values, svd_moved(*values, side, gaps, equal), strict=True)])
+    (right_u, right_s, right_v), (left_u, left_s, left_v) = sides
+    return Cusp(right_u, left_u, torn=True), Cusp(right_s, left_s), Cusp(right_v, left_v, torn=True)
+
+
+def svd_moved(u: Value, s: Value, vh: Value, t: Value, gaps: Value, equal: Value) -> tuple[Value, Value, Value]:
+    """The tangents of a decomposition in which vectors of equal values do not turn into each other."""
+    rank, rows, columns = shape_of(s)[-1], shape_of(u)[-2], shape_of(vh)[-1]
     v = adjoint(vh)
     x = adjoint(u) @ t @ v
-    scale = size_of(x)
-    across = (x + adjoint(x)) * (1 - np.eye(rank, dtype=dtype_of(s)))
-    p = determined(across, *gaps_of(s, -1), scale)
-    q = determined(x - adjoint(x), *gaps_of(s, 1), scale)
+    p = np.where(equal, 0, (x + adjoint(x)) / np.where(equal, 1, gaps))
+    q = determined(x - adjoint(x), *gaps_of(s, 1), size_of(x))
     of_u, of_v = 0.5 * (u @ (p + q)), 0.5 * (v @ (p - q))
     divisor = np.where(s == 0, np.nan, s)[..., None, :]
     if rows > rank:
