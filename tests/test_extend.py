@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 import xformad.numpy as xnp
-from xformad import ConcretizationError, MissingRuleError, RuleError, elementwise_grad, grad, hessian, jacobian, vjp
+from xformad import (
+    ConcretizationError,
+    MissingRuleError,
+    RuleError,
+    elementwise_grad,
+    grad,
+    hessian,
+    jacobian,
+    operations,
+    vjp,
+)
+from xformad.core.dispatch import UFUNCS
 from xformad.core.typing import Params, Value
 from xformad.extend import (
     Interpreter,
@@ -25,6 +36,9 @@ from xformad.extend import (
     defvjp_joint,
     defvjp_variadic,
     primitive,
+    primitive_of,
+    primitives,
+    user_line,
 )
 from xformad.testing import check_grads
 
@@ -450,3 +464,108 @@ def test_rule_table_of_ones_own() -> None:
 def test_vjp_of_a_primitive_with_a_nontrivial_cotangent() -> None:
     _, pullback = vjp(logsumexp, np.zeros(2))
     assert pullback(3.0)[0].tolist() == [1.5, 1.5]
+
+
+def test_primitive_of() -> None:
+    assert primitive_of(np.sin).name == "sin"
+    assert primitive_of("sin") is primitive_of(np.sin)
+    assert primitive_of("sum").name == "sum"
+    assert primitive_of(logsumexp) is logsumexp
+    wrong: list[tuple[Any, str]] = [(np.mean, "mean"), ("sine", "sine"), (np.sum, "sum")]
+    for operation, name in wrong:
+        with pytest.raises(ValueError) as error:
+            primitive_of(operation)
+        assert str(error.value) == (
+            f"'{name}' is neither a ufunc nor the name of a primitive; print(xformad.trace(fun)(x)) shows the primitives "
+            "that a function is composed of, and xformad.extend.primitives() lists all"
+        )
+
+
+def test_names_of_primitives() -> None:
+    """The names tell xformad's primitives apart, and leave out those of the user."""
+    found = primitives()
+    assert set(UFUNCS.values()) <= set(found.values())
+    assert all(each.name == name for name, each in found.items())
+    assert "logsumexp" not in found
+    everything = [
+        value for module in vars(operations).values() if inspect.ismodule(module) for value in vars(module).values()
+    ]
+    for each in everything:
+        if isinstance(each, Primitive):
+            assert found[each.name] is each
+    found.clear()
+    assert primitives()
+
+
+def test_owns() -> None:
+    with Counting(1) as first, Counting(1) as second:
+        x = Tracer(first, 1.0, None)
+        assert first.owns(x)
+        assert not second.owns(x)
+        assert not first.owns(1.0)
+
+
+class Remembering(Interpreter):
+    """Writes down the user's line, asked for in a method and in a function that it calls."""
+
+    name = "remembering"
+    carries = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
+        self.lines += [user_line(), asked_by_a_rule()]
+        return Tracer(self, primitive.bind(*[x.value if self.owns(x) else x for x in args], **params), None)
+
+
+def asked_by_a_rule() -> str:
+    return user_line()
+
+
+def numbers_of(lines: list[str]) -> list[int]:
+    assert {line.rpartition(":")[0] for line in lines} == {__file__}
+    return [int(line.rpartition(":")[2]) for line in lines]
+
+
+def test_the_users_line_is_not_the_interpreters() -> None:
+    def fun(x: Any) -> Any:
+        y = np.sin(x)
+        return y * 2.0
+
+    start = fun.__code__.co_firstlineno
+    with Remembering() as outer, Remembering() as inner:
+        x = Tracer(inner, Tracer(outer, 2.0, None), None)
+        fun(x)
+        assert numbers_of(inner.lines) == [start + 1, start + 1, start + 2, start + 2]
+        assert numbers_of(outer.lines) == numbers_of(inner.lines)
+        outer.lines.clear()
+        here = inspect.currentframe()
+        assert here is not None
+        line = here.f_lineno + 1
+        grad(lambda y: fun(y) * x)(3.0)
+    assert set(numbers_of(outer.lines)) == {line}
+
+
+def test_a_hidden_helper_is_not_the_users_line() -> None:
+    def helper(fun: Any, x: Any) -> Any:
+        __tracebackhide__ = True
+        return grad(fun)(x)
+
+    with Remembering() as interpreter:
+        x = Tracer(interpreter, 2.0, None)
+        here = inspect.currentframe()
+        assert here is not None
+        line = here.f_lineno + 1
+        helper(np.sin, x)
+    assert set(numbers_of(interpreter.lines)) == {line}
+
+
+def test_what_an_interpreter_carries() -> None:
+    with Remembering() as interpreter:
+        x = Tracer(interpreter, 2.0, None)
+        with pytest.raises(ConcretizationError) as error:
+            float(x)
+    assert "would drop the memory of a value traced by remembering; " in str(error.value)
+    assert str(error.value).endswith("to drop the memory on purpose, write float(xformad.value_of(x))")

@@ -14,9 +14,17 @@ array([0.        , 0.09322525, 3.74495821])
 
 from __future__ import annotations
 
-from xformad.core.interpreter import Interpreter
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from xformad import operations
+from xformad.core.dispatch import UFUNCS
+from xformad.core.interpreter import Interpreter, dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
+from xformad.core.source import user_line
 from xformad.interpreters.batch_rules import defbatch, defbatch_elementwise
 from xformad.interpreters.cotangents import unbroadcast
 from xformad.interpreters.dependence import Dependence
@@ -40,6 +48,53 @@ __all__ = [
     "defvjp",
     "defvjp_joint",
     "defvjp_variadic",
+    "dtype_of",
     "primitive",
+    "primitive_of",
+    "primitives",
+    "shape_of",
     "unbroadcast",
+    "user_line",
 ]
+
+
+def primitives() -> dict[str, Primitive]:
+    """The primitives of xformad's operations, by the names that graphs and messages show: what an interpreter meets.
+
+    >>> primitives()["sum"]
+    <Primitive sum>
+    """
+    return dict(found_primitives())
+
+
+@cache
+def found_primitives() -> dict[str, Primitive]:
+    modules = [module for module in vars(operations).values() if isinstance(module, ModuleType)]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Primitive)]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+
+
+def primitive_of(operation: Primitive | str | Callable[..., Any]) -> Primitive:
+    """The primitive to which an interpreter's rule belongs.
+
+    Args:
+        operation: a ufunc of NumPy; or the name of a primitive, as graphs and messages show it; or a primitive, which
+            is returned as it is.
+
+    Raises:
+        ValueError: if there is no such primitive. Most of NumPy's functions are composed of several.
+
+    >>> import numpy as np
+    >>> primitive_of(np.sin), primitive_of("reshape")
+    (<Primitive sin>, <Primitive reshape>)
+    """
+    if isinstance(operation, Primitive):
+        return operation
+    found = found_primitives().get(operation) if isinstance(operation, str) else UFUNCS.get(operation)
+    if found is None:
+        name = operation if isinstance(operation, str) else getattr(operation, "__name__", repr(operation))
+        raise ValueError(
+            f"{name!r} is neither a ufunc nor the name of a primitive; print(xformad.trace(fun)(x)) shows the primitives "
+            "that a function is composed of, and xformad.extend.primitives() lists all"
+        )
+    return found

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, final
 import numpy as np
 
 from xformad.core.primitive import Primitive, Tracer, getitem
-from xformad.core.source import user_line
+from xformad.core.source import INTERPRETING, user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
 from xformad.errors import ConcretizationError, EscapedTracerError
 
@@ -49,17 +49,26 @@ class Interpreter(ABC):
 
     Attributes:
         name: what messages call the transformation: `"grad"`, `"vmap"`.
+        carries: what a value loses when it leaves the interpreter's sight, for messages.
         level: larger is newer; 0 before the interpreter is entered.
         live: whether it is at work. The tracers of one that is not have escaped.
     """
 
     name: ClassVar[str] = "interpreter"
+    carries: ClassVar[str] = "derivative"
 
     level = 0
     live = False
 
     def __init__(self, fun: Callable[..., Any] | None = None) -> None:
         self.fun = fun
+
+    def __init_subclass__(cls) -> None:
+        """Note the code of the methods below, which `user_line` passes over in classes outside of xformad."""
+        for name in ("process", "item", "spec", "plain", "truth", "index", "concretize"):
+            code = getattr(cls.__dict__.get(name), "__code__", None)
+            if code is not None:
+                INTERPRETING.add(code)
 
     def __enter__(self) -> Self:
         self.level = next(levels)
@@ -76,6 +85,10 @@ class Interpreter(ABC):
             live.pop()
         else:  # generators and coroutines may leave in another order than they entered
             live.remove(self)
+
+    def owns(self, value: Value) -> bool:
+        """Whether a value is a tracer of this interpreter. Any other, an outer interpreter's included, is a constant."""
+        return type(value) is Tracer and value.interpreter is self
 
     @abstractmethod
     def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
@@ -118,11 +131,12 @@ class Interpreter(ABC):
 
     def concretize(self, tracer: Tracer, how: str) -> Value:
         """`float(x)`, `numpy.asarray(x)` and the like: what would leave the interpreter's sight."""
-        plain = re.sub(r"\bx\b", "xformad.stop_gradient(x)", how)
+        value = "xformad.stop_gradient(x)" if self.carries == "derivative" else "xformad.value_of(x)"
+        plain = re.sub(r"\bx\b", value, how)
         raise ConcretizationError(
-            f"{how} at {user_line()} would drop the derivative of a value traced by {self.name}; use NumPy's functions "
+            f"{how} at {user_line()} would drop the {self.carries} of a value traced by {self.name}; use NumPy's functions "
             "on it and build arrays with xformad.numpy.array or numpy.stack; "
-            f"to drop the derivative on purpose, write {plain}"
+            f"to drop the {self.carries} on purpose, write {plain}"
         )
 
 
