@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,19 +15,16 @@ pytest.importorskip("tqdm", reason="needs xformad[examples]")
 
 from matplotlib.image import imread
 
+from tests.programs import load
+
 ROOT = Path(__file__).parent.parent
-PROGRAMS = ("logistic_regression", "tanh_derivatives", "word_vectors")
-
-
-def load(name: str) -> ModuleType:
-    """An example as a module: the folder is no package."""
-    spec = importlib.util.spec_from_file_location(f"xformad_example_{name}", ROOT / "examples" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+OPTIONS = {
+    "logistic_regression": "--output",
+    "operation_counter": "--layers",
+    "tanh_derivatives": "--output",
+    "units_interpreter": "--angle",
+    "word_vectors": "--output",
+}
 
 
 def assert_drawn(picture: Path, folder: Path) -> None:
@@ -97,18 +92,77 @@ def test_tanh_derivatives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "52.2338" in capsys.readouterr().out
 
 
+def test_operation_counter(capsys: pytest.CaptureFixture[str]) -> None:
+    program = load("operation_counter")
+    report = program.main(["--layers", "7", "5", "3", "--examples", "11"])
+    assert report.total(phase="forward", primitive="matmul").flops == 2 * 11 * (7 * 5 + 5 * 3)
+    # For each layer the gradient of the weights, and for all but the first one that of the inputs.
+    assert report.total(phase="backward", primitive="matmul").flops == 2 * 11 * (7 * 5 + 2 * 5 * 3)
+    assert report.total(phase="forward", primitive="matmul").read == 8 * (11 * 7 + 7 * 5 + 11 * 5 + 5 * 3)
+    assert report.total(phase="forward", primitive="matmul").written == 8 * 11 * (5 + 3)
+    assert report.total(phase="forward", primitive="tanh").flops == program.ELEMENTARY * 11 * 5
+    assert report.total(phase="forward", primitive="sum").flops == 11 * 3 - 1
+    assert report.total(phase="backward", primitive="transpose").written == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["phase", "primitive", "calls", "flops", "read", "written", "line"]
+    assert lines[1].split()[:4] == ["backward", "matmul", "3", "1,430"]
+    flops = [int(line.split()[3].replace(",", "")) for line in lines[1 : 1 + len(report.counts)]]
+    assert flops == sorted(flops, reverse=True)
+    assert "the backward pass costs " in lines[-1]
+
+
+def test_operation_counter_tells_the_lines_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    report = load("operation_counter").main([])
+    source = (ROOT / "examples" / "operation_counter.py").read_text("utf-8").splitlines()
+    by_line = {}
+    for place, count in report.counts.items():
+        if place.phase == "forward" and place.primitive == "matmul":
+            path, _, number = place.line.rpartition(":")
+            assert path.endswith("operation_counter.py")
+            by_line[source[int(number) - 1].strip()] = count.calls
+    assert by_line == {"inputs = np.tanh(inputs @ weights + biases)": 2, "outputs = inputs @ weights + biases": 1}
+
+
+def test_units_interpreter(capsys: pytest.CaptureFixture[str]) -> None:
+    found = load("units_interpreter").main(["--angle", "0.5", "--mass", "2", "--length", "3"])
+    units = {name: str(quantity.unit) for name, quantity in found.items()}
+    assert units == {
+        "energy": "kg m^2 s^-2",
+        "torque, -dE/d(angle)": "kg m^2 s^-2",
+        "angular momentum, dE/d(velocity)": "kg m^2 s^-1",
+        "moment of inertia, d2E/d(velocity)2": "kg m^2",
+        "dE/d(mass)": "m^2 s^-2",
+        "dE/d(length)": "kg m s^-2",
+        "dE/d(gravity)": "kg m",
+    }
+    assert found["torque, -dE/d(angle)"].value == pytest.approx(-2 * 9.81 * 3 * np.sin(0.5))
+    assert found["moment of inertia, d2E/d(velocity)2"].value == pytest.approx(2 * 3**2)
+    out = capsys.readouterr().out
+    line = next(
+        i
+        for i, text in enumerate((ROOT / "examples" / "units_interpreter.py").read_text("utf-8").splitlines(), 1)
+        if text == "    return kinetic + potential"
+    )
+    assert "torque, -dE/d(angle)" in out
+    message = out.splitlines()[-1]
+    assert message.startswith("UnitError: add at ")
+    assert message.endswith(": the units kg s^-2 and kg m^2 s^-2 do not agree")
+    assert f"units_interpreter.py:{line}:" not in message  # that is the line of the right formula
+    assert "units_interpreter.py:" in message
+
+
 @pytest.mark.parametrize("name", ["logistic_regression", "word_vectors"])
 def test_missing_data_are_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"no such file.*checkout"):
         load(name).main(["--data", str(tmp_path / "nowhere"), "--output", str(tmp_path)])
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_help_from_the_command_line(name: str) -> None:
+@pytest.mark.parametrize(("name", "option"), OPTIONS.items())
+def test_help_from_the_command_line(name: str, option: str) -> None:
     program = str(ROOT / "examples" / f"{name}.py")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
         [sys.executable, program, "--help"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "--output" in done.stdout
+    assert option in done.stdout
