@@ -213,5 +213,5 @@ class Batch(Interpreter):
         raise ConcretizationError(
             f"{how} at {user_line()} needs a plain value, but under vmap x stands for {self.size} examples; use NumPy's "
             "functions on it, build arrays with xformad.numpy.array or numpy.stack, and index plain arrays with "
-            "numpy.take(a, x, axis=0)"
+            "xformad.numpy.take(a, x, axis=0)"
         )

@@ -2,7 +2,7 @@
 
 Where NumPy dispatches on traced arrays, the function here is NumPy's own (`xformad.numpy.sin is numpy.sin`), so plain
 arrays pay nothing, and `import numpy as np` does as well. What NumPy does not dispatch is filled in: `array`, `asarray`
-and their like take lists that hold traced values.
+and their like take lists that hold traced values, and `take(a, x)` is `a[x]` for a plain array a and a traced index x.
 
 The modules of this package are the faces: what NumPy's functions, methods and attributes do on traced arrays.
 """
@@ -101,7 +101,7 @@ from numpy import (
     sign as sign, signbit as signbit, signedinteger as signedinteger, sin as sin, sinc as sinc, single as single,
     sinh as sinh, size as size, sort as sort, sort_complex as sort_complex, spacing as spacing, split as split,
     sqrt as sqrt, square as square, squeeze as squeeze, stack as stack, std as std, str_ as str_,
-    subtract as subtract, sum as sum, swapaxes as swapaxes, take as take, take_along_axis as take_along_axis,
+    subtract as subtract, sum as sum, swapaxes as swapaxes, take_along_axis as take_along_axis,
     tan as tan, tanh as tanh, tensordot as tensordot, tile as tile, timedelta64 as timedelta64, trace as trace,
     transpose as transpose, trapezoid as trapezoid, tri as tri, tril as tril, tril_indices as tril_indices,
     tril_indices_from as tril_indices_from, trim_zeros as trim_zeros, triu as triu, triu_indices as triu_indices,
@@ -122,7 +122,10 @@ from xformad.numpy import (
 from xformad.numpy.creation import (
     array as array, asanyarray as asanyarray, asarray as asarray, ascontiguousarray as ascontiguousarray,
 )
+from xformad.numpy.indexing import take_with_traced_indices
 # fmt: on
+
+take = take_with_traced_indices
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from xformad.operations import indexing
 
 
 @implements(method="__getitem__")
-def index(x: Tracer, key: Any) -> Value:
+def index(x: Value, key: Any) -> Value:
     """`x[key]`."""
     if type(key) is not tuple:
         static, arrays = part(key)
@@ -62,7 +62,18 @@ def whole(bound: Any) -> int | None:
 
 def along(x: Value, positions: Value, axis: int) -> Value:
     """The entries of x at these positions along an axis, counted from the front."""
-    return x[(slice(None),) * axis + (positions,)]
+    return index(x, (slice(None),) * axis + (positions,))
+
+
+def take_with_traced_indices(
+    a: Value, indices: Value, axis: int | None = None, out: Value = None, mode: Any = "raise"
+) -> Value:
+    """`numpy.take`, which NumPy does not dispatch on the indices: where these are traced, `a` may be plain.
+
+    >>> take_with_traced_indices(np.array([1.0, 2.0, 4.0]), [2, 0])
+    array([4., 1.])
+    """
+    return (take if type(indices) is Tracer else np.take)(a, indices, axis, out, mode)
 
 
 @implements(np.take, method="take")
@@ -96,8 +107,8 @@ def take_along_axis(arr: Value, indices: Value, axis: int | None = -1) -> Value:
     if indices.ndim != arr.ndim:
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
     if arr.ndim == 1:
-        return arr[indices]
-    return arr[along_axis_index(arr.shape, indices, axis)]
+        return index(arr, indices)
+    return index(arr, along_axis_index(arr.shape, indices, axis))
 
 
 def along_axis_index(shape: tuple[int, ...], positions: Value, axis: int) -> tuple[Value, ...]:
