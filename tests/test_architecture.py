@@ -23,6 +23,7 @@ ROOT = PACKAGE.parent
 # From the bottom up. A module may import its own layer and those before it.
 LAYERS: list[tuple[str, ...]] = [
     ("xformad.errors",),
+    ("xformad.optional",),
     ("xformad.tree",),
     ("xformad.core",),
     ("xformad.interpreters",),

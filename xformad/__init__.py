@@ -19,7 +19,9 @@ from xformad.errors import (
     DifferentiationError,
     EscapedTracerError,
     IndependentOutputWarning,
+    MissingPackageError,
     MissingRuleError,
+    PatternError,
     RuleError,
     TreeError,
     UnsupportedError,
@@ -46,6 +48,7 @@ from xformad.transformations.second_order import (
     value_grad_and_hessian,
     vhp,
 )
+from xformad.transformations.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
@@ -63,8 +66,11 @@ __all__ = [
     "EscapedTracerError",
     "Graph",
     "IndependentOutputWarning",
+    "MissingPackageError",
     "MissingRuleError",
+    "PatternError",
     "RuleError",
+    "SparseDerivative",
     "TreeError",
     "UnsupportedError",
     "XformadError",
@@ -88,6 +94,8 @@ __all__ = [
     "make_vjp",
     "numpy",
     "operations",
+    "sparse_hessian",
+    "sparse_jacobian",
     "stop_gradient",
     "testing",
     "trace",

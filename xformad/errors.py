@@ -65,5 +65,15 @@ class BatchSplitWarning(UserWarning):
     """
 
 
+class PatternError(XformadError, ValueError):
+    """A sparse derivative has entries where its pattern has none: the function branches in another way than where the
+    pattern was found, or an argument that decides on the pattern is another one. Prepare the derivative anew there.
+    """
+
+
+class MissingPackageError(XformadError, ImportError):
+    """A package is needed that is not installed. The message gives the command that installs it."""
+
+
 class IndependentOutputWarning(UserWarning):
     """The output does not depend on the arguments differentiated with respect to: all derivatives are zero."""

@@ -67,6 +67,12 @@ class Dependence:
             rows, columns = np.divmod(keys, width)
         return Dependence(ends(np.bincount(rows, minlength=size)), columns, width)
 
+    @staticmethod
+    def from_rows(rows: Sequence[Sequence[int]], width: int) -> Dependence:
+        """That with these sets, given as sorted lists."""
+        columns = [column for row in rows for column in row]
+        return Dependence(ends(np.array([len(row) for row in rows], np.intp)), np.array(columns, np.intp), width)
+
     @property
     def size(self) -> int:
         """The number of entries of the array."""
@@ -85,6 +91,11 @@ class Dependence:
     def pairs(self) -> tuple[Positions, Positions]:
         """Entry and input of each dependence."""
         return np.repeat(np.arange(self.size), np.diff(self.indptr)), self.indices
+
+    def transposed(self) -> Dependence:
+        """For each input the entries that depend on it."""
+        rows, columns = self.pairs()
+        return Dependence.from_pairs(columns, rows, self.width, self.size)
 
     def pick(self, positions: Positions) -> Dependence:
         """The rows at these positions; an empty one at -1."""

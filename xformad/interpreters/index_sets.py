@@ -102,7 +102,7 @@ class IndexSets(Interpreter):
         if how == "numpy.asarray(x)":
             raise ConcretizationError(
                 f"numpy.asarray(x) at {user_line()} would hide that x may be another array at another point; use "
-                "xformad.numpy.asarray(x), and numpy.take(a, x) in the place of a[x] for a plain array a"
+                "xformad.numpy.asarray(x), and xformad.numpy.take(a, x, axis=0) in the place of a[x] for a plain array a"
             )
         return self.plain(tracer)
 
