@@ -7,7 +7,7 @@ Every function here takes O(k^2) operations. What is no polynomial is found from
 y' = y x', so n y_n is the sum of j x_j y_(n-j) over j = 1, ..., n. See A. Griewank and A. Walther, "Evaluating
 derivatives" (2008), chapter 13.
 
->>> product([1.0, 1.0, None], [1.0, 2.0, 3.0])
+>>> product(1.0, [1.0, 1.0, None], [1.0, 2.0, 3.0])
 [1.0, 3.0, 5.0]
 >>> exponential(1.0, [0.0, 1.0, None, None])
 [1.0, 1.0, 0.5, 0.16666666666666666]
@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
+
+from xformad.core.interpreter import anywhere
 from xformad.core.typing import Value
 
 Series: TypeAlias = list[Value]
@@ -27,6 +30,11 @@ Series: TypeAlias = list[Value]
 def moves(x: Series) -> bool:
     """Whether there is more to a series than its value."""
     return any(c is not None for c in x[1:])
+
+
+def still(x: Value, like: Series) -> Series:
+    """The series of what does not move."""
+    return [x, *[None] * (len(like) - 1)]
 
 
 def plus(a: Value, b: Value) -> Value:
@@ -79,13 +87,14 @@ def combined(multiply: Callable[[Value, Value], Value], x: Series, y: Series, n:
     return total
 
 
-def product(x: Series, y: Series) -> Series:
-    return [convolved(x, y, n, 0, n) for n in range(len(x))]
+def product(start: Value, x: Series, y: Series) -> Series:
+    """x y, which begins with `start`."""
+    return [start, *[convolved(x, y, n, 0, n) for n in range(1, len(x))]]
 
 
-def products(multiply: Callable[[Value, Value], Value], x: Series, y: Series) -> Series:
-    """A product that is linear in both factors."""
-    return [combined(multiply, x, y, n, 0, n) for n in range(len(x))]
+def products(multiply: Callable[[Value, Value], Value], start: Value, x: Series, y: Series) -> Series:
+    """Another product, which is linear in both factors."""
+    return [start, *[combined(multiply, x, y, n, 0, n) for n in range(1, len(x))]]
 
 
 def slopes(x: Series) -> Series:
@@ -181,6 +190,60 @@ def logistic(start: Value, rate: Value, x: Series, sign: int) -> Series:
         w_n = convolved(y, y, n, 0, n)
         w.append(None if w_n is None else sign * w_n)
     return y
+
+
+# What belongs to kinks and singular points, at which a series is to be another one in some entries.
+
+
+def at(function: Callable[[Value], Value], x: Value) -> Value:
+    """The value of a function, of a Python float as one."""
+    value = function(x)
+    return float(value) if type(x) is float and type(value) is np.float64 else value
+
+
+def moving(x: Series, mask: Value) -> Value:
+    """Where in a mask there is more to a series than its value."""
+    total: Value = False
+    for c in x[1:]:
+        if c is not None:
+            total = np.logical_or(total, c != 0)
+    return np.logical_and(mask, total)
+
+
+def select(mask: Value, a: Value, b: Value) -> Value:
+    """`numpy.where`, and in a fraction of the time for scalars."""
+    return (a if mask else b) if type(mask) is bool or type(mask) is np.bool_ else np.where(mask, a, b)
+
+
+def chosen(mask: Value, x: Series, y: Series) -> Series:
+    """x where a mask is true, y elsewhere."""
+    return [
+        None if a is None and b is None else select(mask, 0.0 if a is None else a, 0.0 if b is None else b)
+        for a, b in zip(x, y, strict=True)
+    ]
+
+
+def filled(x: Series, mask: Value, value: float) -> Series:
+    """The series with another value where a mask is true."""
+    return [select(mask, value, x[0]), *x[1:]]
+
+
+def ahead(x: Series, y: Series, side: int) -> tuple[Value, bool]:
+    """Where x > y for small t > 0, or t < 0 if `side` is -1; and whether that differs from the other side's anywhere.
+
+    The first coefficients that differ decide.
+    """
+    found, tie, differs = x[0] > y[0], x[0] == y[0], False
+    for n in range(1, len(x)):
+        if not anywhere(tie):
+            break
+        a, b = (0.0 if c is None else c if side > 0 or n % 2 == 0 else -c for c in (x[n], y[n]))
+        if a is not b:
+            decided = np.logical_and(tie, a != b)
+            differs = differs or anywhere(decided)
+            found = np.logical_or(found, np.logical_and(tie, a > b))
+            tie = np.logical_and(tie, a == b)
+    return found, differs
 
 
 def shifted(x: Series) -> Series:

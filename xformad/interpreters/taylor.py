@@ -119,10 +119,13 @@ class Taylor(Interpreter):
         """A tracer for a series, its coefficients in the shape and dtype of the value; the value, if they are all zero."""
         kind = type(ans)
         if kind in FLOATS:
-            extra = [float(c) if type(c) is float64 else c for c in y[1:]]
+            if y[0] is not None and y[0] != ans:  # a limit in the place of the value
+                ans = float64(y[0])
+            extra = [float(c) if type(c) is float64 or type(c) is ndarray else c for c in y[1:]]
             if all(type(c) is float or c is None for c in extra):
                 return Tracer(self, ans, extra) if any(c is not None for c in extra) else ans
-        ans = y[0]
+        else:
+            ans = y[0]
         fitted: Series = []
         for c in y[1:]:
             if c is not None and not (

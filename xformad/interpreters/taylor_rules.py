@@ -19,12 +19,26 @@ from collections.abc import Callable
 from itertools import product as combinations
 from typing import Any, Final, Protocol, TypeAlias
 
-from xformad.core.interpreter import Interpreter
+import numpy as np
+
+from xformad.core.interpreter import Interpreter, anywhere
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.core.typing import Params, Value
 from xformad.interpreters.jvp_rules import JvpEntry, entry_for, fitted_tangent, zeros_like
-from xformad.interpreters.series import Series, added, each, integral, moves, over, plus, product, products, slopes
+from xformad.interpreters.series import (
+    Series,
+    added,
+    each,
+    filled,
+    integral,
+    moves,
+    moving,
+    plus,
+    product,
+    products,
+    slopes,
+)
 from xformad.interpreters.vjp_rules import VjpEntry, vjp_rules
 
 
@@ -79,7 +93,9 @@ def series_of(taylor: Interpreter, x: Value, order: int) -> Series:
     return [x, *[None] * order]
 
 
-def run(taylor: Interpreter, fun: Callable[..., Value], series: tuple[Series, ...] | list[Series], params: Params) -> Series:
+def run(
+    taylor: Interpreter, fun: Callable[..., Value], series: tuple[Series, ...] | list[Series], params: Params
+) -> Series:
     """The series of a function of series."""
     return series_of(taylor, fun(*[tracer_of(taylor, x) for x in series], **params), len(series[0]) - 1)
 
@@ -102,7 +118,7 @@ def from_derivative(*partials: Callable[..., Value] | None) -> TaylorRule:
         for partial, x in zip(partials, series, strict=True):
             if partial is not None and moves(x):
                 rate = run(taylor, partial, shorter, params)
-                total = added(total, product([*rate, None], slopes(x)))
+                total = added(total, product(None, [*rate, None], slopes(x)))
         return integral(ans, total)
 
     return rule
@@ -132,6 +148,32 @@ def coefficientwise(function: Callable[..., Value]) -> TaylorRule:
         return [ans, *each(lambda c: function(c, **params), x[1:])]
 
     return rule
+
+
+def singular_at(
+    what: str, singular: Callable[[Value], Value], rule: TaylorRule, regular: tuple[float, float]
+) -> TaylorRule:
+    """The rule of a function of one argument that has no series at some points: there, what moves gets NaN.
+
+    Args:
+        what: it is, for the message.
+        singular: whether x_0 is such a point.
+        rule: for all others.
+        regular: an argument and a value that are put in the place of singular ones.
+    """
+
+    def guarded(taylor: Any, ans: Value, x: Series, **params: Any) -> Series:
+        points = singular(x[0])
+        if not anywhere(points):
+            return rule(taylor, ans, x, **params)  # type: ignore[no-any-return]
+        lost = moving(x, points)
+        if anywhere(lost):
+            taylor.kink(what)
+        y = rule(taylor, np.where(points, regular[1], ans), filled(x, points, regular[0]), **params)
+        instead = np.where(lost, np.nan, 0.0)
+        return [ans, *each(lambda c: np.where(points, instead, c), y[1:])]
+
+    return guarded
 
 
 def jointly_linear(primitive: Primitive, operands: Callable[[Params], int] | None = None) -> TaylorRule:
@@ -168,7 +210,7 @@ def multilinear(primitive: Primitive, entry: VjpEntry) -> TaylorRule:
         if len(factors) == 1:
             return [ans, *each(term, series[factors[0]][1:])]
         if len(factors) == 2:
-            return [ans, *products(term, series[factors[0]], series[factors[1]])[1:]]
+            return products(term, ans, series[factors[0]], series[factors[1]])
         return [ans, *many_products(term, [series[i] for i in factors])[1:]]
 
     return rule
@@ -248,9 +290,9 @@ __all__ = [
     "from_composition",
     "from_derivative",
     "jointly_linear",
-    "over",
     "run",
     "series_of",
+    "singular_at",
     "taylor_rules",
     "tracer_of",
 ]

@@ -8,10 +8,12 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.jvp_rules import defjvp
+from xformad.interpreters.taylor_rules import coefficientwise, deftaylor
 from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.makers import elementwise, smooth
 
 conjugate: Primitive = elementwise("conjugate", np.conjugate, lambda g, _ans, _x: conjugate(g))
+deftaylor(conjugate, coefficientwise(conjugate))
 
 
 def real_vjp(g: Value, _ans: Value, _x: Value) -> Value:
@@ -31,6 +33,8 @@ def real_value(x: Value) -> Value:
 
 real: Primitive = smooth("real", real_value, real_vjp, mask=ELEMENTWISE)
 defjvp(real, lambda t, _ans, _x: real(t))
+deftaylor(real, coefficientwise(real))
 
 imag: Primitive = smooth("imag", np.imag, imag_vjp, mask=ELEMENTWISE)
 defjvp(imag, lambda t, _ans, _x: imag(t))
+deftaylor(imag, coefficientwise(imag))

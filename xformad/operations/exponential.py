@@ -6,27 +6,50 @@ import math
 
 import numpy as np
 
+from xformad.core.interpreter import anywhere
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition, singular_at
 from xformad.operations.makers import elementwise
 
 exp: Primitive = elementwise("exp", np.exp, lambda g, ans, _x: g * ans)
+deftaylor(exp, lambda _taylor, ans, x: series.exponential(ans, x))
 
 exp2: Primitive = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * math.log(2)))
+deftaylor(exp2, lambda _taylor, ans, x: series.exponential(ans, series.each(lambda c: c * math.log(2), x)))
 
 expm1: Primitive = elementwise("expm1", np.expm1, lambda g, ans, _x: g * (ans + 1))
+deftaylor(expm1, lambda _taylor, ans, x: [ans, *series.exponential(series.at(exp, x[0]), x)[1:]])
 
 log: Primitive = elementwise("log", np.log, lambda g, _ans, x: g / x, singular=True)
+deftaylor(log, lambda _taylor, ans, x: series.logarithm(ans, x))
 
 log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)), singular=True)
+deftaylor(log2, lambda _taylor, ans, x: [ans, *series.each(lambda c: c / math.log(2), series.logarithm(ans, x)[1:])])
 
 log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)), singular=True)
+deftaylor(log10, lambda _taylor, ans, x: [ans, *series.each(lambda c: c / math.log(10), series.logarithm(ans, x)[1:])])
 
 log1p: Primitive = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x), singular=True)
+deftaylor(log1p, lambda _taylor, ans, x: series.logarithm(ans, [1 + x[0], *x[1:]]))
 
 sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda g, ans, _x: g * (0.5 / ans), singular=True)
+deftaylor(
+    sqrt,
+    singular_at(
+        "numpy.sqrt of zero", lambda x: x == 0, lambda _taylor, ans, x: series.square_root(ans, x), regular=(1.0, 1.0)
+    ),
+)
 
 cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans * ans), singular=True)
+deftaylor(
+    cbrt,
+    singular_at(
+        "numpy.cbrt of zero", lambda x: x == 0, lambda _taylor, ans, x: series.raised(ans, x, 1 / 3), regular=(1.0, 1.0)
+    ),
+)
 
 
 def share(x: Value, y: Value, ans: Value, half: float) -> Value:
@@ -37,12 +60,33 @@ def share(x: Value, y: Value, ans: Value, half: float) -> Value:
     return np.where(infinite, np.where(x == y, half, 0.0), difference)
 
 
+def log_of_sum_series(exponential: Primitive, logarithm: Primitive) -> TaylorRule:
+    """m + log(exp(x - m) + exp(y - m)), m the larger one. Infinities: the larger one, or half of each."""
+
+    def composition(x: Value, y: Value, m: Value) -> Value:
+        return logarithm(exponential(x - m) + exponential(y - m))
+
+    def rule(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
+        m = np.where(x[0] > y[0], x[0], y[0])
+        infinite = np.isinf(m)
+        if not anywhere(infinite):
+            return from_composition(composition)(taylor, ans, x, y, series.still(m, x))
+        share = np.where(x[0] == y[0], 0.5, np.where(x[0] > y[0], 1.0, 0.0))
+        mean = series.added(series.each(lambda c: share * c, x), series.each(lambda c: (1 - share) * c, y))
+        of_x, of_y = (series.filled(z, infinite, 0.0) for z in (x, y))
+        rest = from_composition(composition)(taylor, ans, of_x, of_y, series.still(np.where(infinite, 0, m), x))
+        return [ans, *series.chosen(infinite, mean, rest)[1:]]
+
+    return rule
+
+
 logaddexp: Primitive = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda g, ans, x, y: g * exp(share(x, y, ans, -math.log(2))),
     lambda g, ans, x, y: g * exp(share(y, x, ans, -math.log(2))),
 )
+deftaylor(logaddexp, log_of_sum_series(exp, log))
 
 logaddexp2: Primitive = elementwise(
     "logaddexp2",
@@ -50,3 +94,4 @@ logaddexp2: Primitive = elementwise(
     lambda g, ans, x, y: g * exp2(share(x, y, ans, -1.0)),
     lambda g, ans, x, y: g * exp2(share(y, x, ans, -1.0)),
 )
+deftaylor(logaddexp2, log_of_sum_series(exp2, log2))

@@ -12,9 +12,12 @@ from xformad.core import primitive as core
 from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.cotangents import Masked
 from xformad.interpreters.jvp_rules import defjvp
-from xformad.operations.linalg_norms import over_norm, rising
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition
+from xformad.operations.linalg_norms import euclidean_series, over_norm, rising
 from xformad.operations.makers import elementwise
 
 
@@ -32,13 +35,31 @@ def second(g: Value, ans: Value, x: Value, y: Value) -> Masked:
     return taken(g, ans, y, x)
 
 
+def taken_series(name: str, larger: bool, ignores_nan: bool = False) -> TaylorRule:
+    """The series of the one that is taken for small t: the first coefficients that differ decide."""
+
+    def rule(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
+        first, differs = series.ahead(x, y, taylor.side) if larger else series.ahead(y, x, taylor.side)
+        if differs:
+            taylor.kink(f"{name} of equal values that move apart")
+        if ignores_nan:
+            first = np.logical_or(first, np.isnan(y[0]))
+        return [ans, *series.chosen(first, x[1:], y[1:])]
+
+    return rule
+
+
 maximum: Primitive = elementwise("maximum", np.maximum, first, second)
+deftaylor(maximum, taken_series("numpy.maximum", larger=True))
 
 minimum: Primitive = elementwise("minimum", np.minimum, first, second)
+deftaylor(minimum, taken_series("numpy.minimum", larger=False))
 
 fmax: Primitive = elementwise("fmax", np.fmax, first, second)
+deftaylor(fmax, taken_series("numpy.fmax", larger=True, ignores_nan=True))
 
 fmin: Primitive = elementwise("fmin", np.fmin, first, second)
+deftaylor(fmin, taken_series("numpy.fmin", larger=False, ignores_nan=True))
 
 
 def nonzero(x: Value) -> Value:
@@ -57,6 +78,16 @@ def absolute_vjp(g: Value, ans: Value, x: Value) -> Value:
     return g * sign(x)
 
 
+def absolute_series(taylor: Kinks, ans: Value, x: Series) -> Series:
+    if dtype_of(x[0]).kind == "c":
+        parts = [series.each(part, x) for part in (np.real, np.imag)]
+        return euclidean_series(taylor, ans, parts, lambda c: c, lambda mask: mask)
+    positive, differs = series.ahead(x, series.still(0.0, x), taylor.side)
+    if differs:
+        taylor.kink("numpy.absolute of zero")
+    return [ans, *series.each(lambda c: series.select(positive, c, -c), x[1:])]
+
+
 absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
 
 
@@ -70,8 +101,10 @@ def absolute_jvp(t: Value, ans: Value, x: Value) -> Value:
 
 
 defjvp(absolute, absolute_jvp)
+deftaylor(absolute, absolute_series)
 
 fabs: Primitive = elementwise("fabs", np.fabs, lambda g, _ans, x: g * sign(x))
+deftaylor(fabs, absolute_series)
 
 
 def sign_vjp(g: Value, ans: Value, x: Value) -> Value:
@@ -94,8 +127,27 @@ def sign_jvp(t: Value, ans: Value, x: Value) -> Value | None:
 
 defjvp(sign, sign_jvp)
 
+
+def sign_series(taylor: Kinks, ans: Value, x: Series) -> Series:
+    """Constant for a real number; x / |x| for a complex one."""
+    if dtype_of(x[0]).kind != "c":
+        return series.still(ans, x)
+    regular = series.filled(x, x[0] == 0, 1.0) if anywhere(x[0] == 0) else x
+    return from_composition(lambda z: z / np.absolute(z))(taylor, ans, regular)
+
+
+deftaylor(sign, sign_series)
+
 # |x| with the sign of y: locally x or -x.
 copysign: Primitive = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)
+deftaylor(
+    copysign,
+    lambda taylor, ans, x, y: [
+        ans,
+        *series.each(lambda c: c * np.copysign(1.0, y[0]), absolute_series(taylor, ans, x)[1:]),
+    ],
+)
 
 # 0, y or 1 as x is negative, zero or positive.
 heaviside: Primitive = elementwise("heaviside", np.heaviside, None, lambda g, _ans, x, _y: np.where(x == 0, g, 0))
+deftaylor(heaviside, lambda _taylor, ans, x, y: [ans, *series.each(lambda c: np.where(x[0] == 0, c, 0), y[1:])])

@@ -12,11 +12,13 @@ from xformad.core.primitive import Primitive, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters import taylor_rules
 from xformad.interpreters.batch_rules import defbatch
 from xformad.interpreters.cotangents import Scattered, scatter_add
 from xformad.interpreters.dependence import Dependence, united
 from xformad.interpreters.index_sets import Dependences, defindexset, interchangeable, varying_axes
 from xformad.interpreters.jvp_rules import defjvp_joint, jointly_linear
+from xformad.interpreters.taylor_rules import deftaylor
 from xformad.interpreters.vjp_rules import BROADCAST, MOVES, TRUST, VjpEntry, vjp_rules
 from xformad.operations.batched_index import getitem_batch, positions, scatter_add_batch
 from xformad.operations.discrete import stop_gradient
@@ -76,6 +78,7 @@ def scatter_add_vjp(
 vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, check=BROADCAST, mask=MOVES)
 defjvp_joint(scatter_add, jointly_linear(scatter_add, lambda params: len(params["indices"])))
 defbatch(scatter_add, scatter_add_batch)
+deftaylor(scatter_add, taylor_rules.jointly_linear(scatter_add, lambda params: len(params["indices"])))
 
 
 def scatter_add_index_set(

@@ -6,8 +6,10 @@ import numpy as np
 
 from xformad.core.primitive import Primitive, getitem
 from xformad.core.typing import Value
+from xformad.interpreters import taylor_rules
 from xformad.interpreters.batch_rules import defbatch, joining
 from xformad.interpreters.jvp_rules import defjvp_joint, jointly_linear
+from xformad.interpreters.taylor_rules import deftaylor
 from xformad.interpreters.vjp_rules import MOVES
 from xformad.operations.makers import variadic
 
@@ -27,6 +29,7 @@ def concatenate_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: i
 concatenate: Primitive = variadic("concatenate", concatenate_value, concatenate_vjp, mask=MOVES)
 defjvp_joint(concatenate, jointly_linear(concatenate))
 defbatch(concatenate, joining(concatenate))
+deftaylor(concatenate, taylor_rules.jointly_linear(concatenate))
 
 
 def stack_value(*arrays: Value, axis: int) -> Value:
@@ -43,3 +46,4 @@ def stack_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: int) ->
 stack: Primitive = variadic("stack", stack_value, stack_vjp, mask=MOVES)
 defjvp_joint(stack, jointly_linear(stack))
 defbatch(stack, joining(stack))
+deftaylor(stack, taylor_rules.jointly_linear(stack))

@@ -8,6 +8,8 @@ are det(U) conj(U), and those of a diagonal matrix are products of its other ent
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,15 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import aligned, as_it_is, defbatch
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor import Taylor
+from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
-from xformad.operations.linalg_solve import transposed
+from xformad.operations.linalg_solve import inv, inv_series, transposed
 from xformad.operations.makers import smooth
 
 Array = Any
@@ -121,6 +127,74 @@ def inner(x: Value, y: Value) -> Value:
     return np.add.reduce(x * y, axis=(-2, -1), keepdims=True)
 
 
+def characteristic(a: Value) -> list[Value]:
+    """The coefficients of det(s I - A), that of s^n first, without a division: singular matrices are no matter.
+
+    The algorithm of Samuelson and Berkowitz: each leading block gives a Toeplitz matrix that takes the coefficients of
+    the block before to its own. S. Berkowitz, "On computing the determinant in small parallel time ..." (1984).
+    """
+    one = np.ones(shape_of(a)[:-2], dtype_of(a))
+    coefficients = [one]
+    for r in range(shape_of(a)[-1]):
+        block, column, row = a[..., :r, :r], a[..., :r, r : r + 1], a[..., r : r + 1, :r]
+        toeplitz = [one, -a[..., r, r]]
+        for _ in range(r):
+            toeplitz.append(-(row @ column)[..., 0, 0])
+            column = block @ column
+        coefficients = [
+            functools.reduce(operator.add, [toeplitz[i - j] * coefficients[j] for j in range(min(i, r) + 1)])
+            for i in range(r + 2)
+        ]
+    return coefficients
+
+
+def det_by_products(a: Value) -> Value:
+    return (-1) ** shape_of(a)[-1] * characteristic(a)[-1]
+
+
+def cofactors_by_products(a: Value) -> Value:
+    """By the theorem of Cayley and Hamilton the adjugate is a polynomial of A: Horner's rule."""
+    identity = np.eye(shape_of(a)[-1], dtype=dtype_of(a))
+    total = identity
+    for c in characteristic(a)[1:-1]:
+        total = total @ a + c[..., None, None] * identity
+    return (-1) ** (shape_of(a)[-1] - 1) * transposed(total)
+
+
+def cofactors_change_by_products(g: Value, a: Value) -> Value:
+    """The first coefficient of the cofactors of A + s G."""
+    with Taylor(1) as taylor:
+        change = cofactors_by_products(taylor.input(a, [g]))
+    return change.extra[0] if type(change) is Tracer and change.interpreter is taylor else np.zeros_like(a)
+
+
+def cofactors_by_inverse(a: Value) -> Value:
+    return np.linalg.det(a)[..., None, None] * transposed(np.linalg.inv(a))
+
+
+def cofactors_change_by_inverse(g: Value, a: Value) -> Value:
+    x = transposed(np.linalg.inv(a))
+    return np.linalg.det(a)[..., None, None] * (inner(g, x) * x - x @ transposed(g) @ x)
+
+
+def regular_or_not(regular: TaylorRule, singular: TaylorRule) -> TaylorRule:
+    """The rule of a function of a matrix, its last argument; one for all matrices that are regular, one for any."""
+
+    def rule(taylor: Kinks, ans: Value, *args: Series) -> Any:
+        a = args[-1][0]
+        if shape_of(a)[-1] == 0:
+            return series.still(ans, args[-1])
+        return (singular if regular_inverse(plain(a)) is None else regular)(taylor, ans, *args)
+
+    return rule
+
+
+def logarithmic_rates(taylor: Kinks, a: Series) -> Series:
+    """The series of t tr(A^-1 A'), t times the derivative of log det A."""
+    inverse = inv_series(taylor, inv(a[0]), a)
+    return series.products(lambda x, c: np.sum(transposed(x) * c, axis=(-2, -1)), None, inverse, series.slopes(a))
+
+
 cofactors_change: Primitive = smooth(
     "cofactors_change",
     cofactors_change_value,
@@ -134,16 +208,29 @@ defjvp(  # the derivatives of det of every order are symmetric in their directio
 )
 defbatch(cofactors_change, aligned(cofactors_change))
 defindexset(cofactors_change, per_matrix)
+deftaylor(
+    cofactors_change,
+    regular_or_not(from_composition(cofactors_change_by_inverse), from_composition(cofactors_change_by_products)),
+)
 
 cofactors: Primitive = smooth("cofactors", cofactors_value, lambda g, _ans, a: cofactors_change(g, a))
 defjvp(cofactors, lambda t, _ans, a: cofactors_change(t, a))
 defbatch(cofactors, as_it_is(cofactors))
 defindexset(cofactors, per_matrix)
+deftaylor(cofactors, regular_or_not(from_composition(cofactors_by_inverse), from_composition(cofactors_by_products)))
 
 det: Primitive = smooth("det", np.linalg.det, lambda g, _ans, a: weighted(g, cofactors(a)))
 defjvp(det, lambda t, _ans, a: np.sum(cofactors(a) * t, axis=(-2, -1)))
 defbatch(det, as_it_is(det))
 defindexset(det, per_matrix)
+
+
+deftaylor(
+    det,
+    regular_or_not(
+        lambda taylor, ans, a: series.grown(ans, logarithmic_rates(taylor, a)), from_composition(det_by_products)
+    ),
+)
 
 
 def weighted(g: Value, x: Value) -> Value:
@@ -163,3 +250,15 @@ slogdet = Primitive("slogdet", np.linalg.slogdet, multiple=True)
 vjp_rules[slogdet] = VjpEntry({0: slogdet_vjp}, check=TRUST)
 defindexset(slogdet, per_matrix)
 defbatch(slogdet, as_it_is(slogdet))
+
+
+def slogdet_series(taylor: Kinks, ans: tuple[Value, Value], a: Series) -> tuple[Series | None, Series]:
+    """The integral of tr(A^-1 A'). Its imaginary part turns a complex sign."""
+    if dtype_of(a[0]).kind != "c":
+        return None, series.integral(ans[1], logarithmic_rates(taylor, a))
+    logarithm = series.integral(None, logarithmic_rates(taylor, a))
+    sign = series.exponential(ans[0], series.each(lambda c: 1j * np.imag(c), logarithm))
+    return sign, [ans[1], *series.each(np.real, logarithm[1:])]
+
+
+deftaylor(slogdet, slogdet_series)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import as_it_is, defbatch
 from xformad.interpreters.cotangents import absent
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import defjvp
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, deftaylor
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, solve, transposed
 from xformad.operations.makers import smooth
@@ -52,6 +57,19 @@ def cholesky_jvp(t: Value, ans: Value, _a: Value) -> Value:
 defjvp(cholesky, cholesky_jvp)
 
 
+def cholesky_series(_taylor: Kinks, ans: Value, a: Series) -> Series:
+    """By L L^H = A, whose new terms are L_0 L_n^H + L_n L_0^H: as in the first derivative."""
+    factor, turned = [ans], [adjoint(ans)]
+    for n in range(1, len(a)):
+        rest = series.minus(a[n], series.combined(operator.matmul, factor, turned, n, 1, n - 1))
+        factor.append(None if rest is None else cholesky_jvp(rest, ans, None))
+        turned.append(None if rest is None else adjoint(factor[n]))
+    return factor
+
+
+deftaylor(cholesky, cholesky_series)
+
+
 def qr_vjp(g: tuple[Value, Value], ans: tuple[Value, Value], a: Value) -> Value:
     """[gQ + Q (M + M^H)] R^-H of the conjugated cotangents, M the upper triangle, halved diagonal, of gR R^H - Q^H gQ.
 
@@ -79,3 +97,39 @@ qr = Primitive("qr", np.linalg.qr, multiple=True)
 vjp_rules[qr] = VjpEntry({0: qr_vjp}, check=TRUST)
 defindexset(qr, per_matrix)
 defbatch(qr, as_it_is(qr))
+
+
+def qr_series(_taylor: Kinks, ans: tuple[Value, Value], a: Series) -> tuple[Series, Series]:
+    """By Q R = A and Q^H Q = I, whose new terms are Q_0 R_n + Q_n R_0 = B R_0 and X + X^H = -S with X = Q_0^H Q_n.
+
+    Q_0^H B = X + R_n R_0^-1, and the second term is upper triangular with a real diagonal: so this gives X below the
+    diagonal. The columns of a wide matrix beyond its rows are Q^H times those of A.
+    """
+    rank = shape_of(ans[0])[-1]
+    lower = np.tri(rank, k=-1)
+    diagonal = np.eye(rank)
+    wide = shape_of(ans[1])[-1] > rank
+    q, r = [ans[0]], [ans[1][..., :rank]]
+    turned = [adjoint(ans[0])]
+    for n in range(1, len(a)):
+        rest = series.combined(operator.matmul, q, r, n, 1, n - 1)
+        rest = series.minus(None if a[n] is None else a[n][..., :rank], rest)
+        rest = np.zeros_like(ans[0]) if rest is None else rest
+        s = series.combined(operator.matmul, turned, q, n, 1, n - 1)
+        s = np.zeros_like(r[0]) if s is None else s
+        b = adjoint(solve(adjoint(r[0]), adjoint(rest)))
+        c = turned[0] @ b
+        below = lower * c
+        x = below - adjoint(below) - lower.T * s + diagonal * (c - 0.5 * (c + adjoint(c) + s))
+        q.append(b - q[0] @ (c - x))
+        r.append((c - x) @ r[0])
+        turned.append(adjoint(q[n]))
+    if wide:
+        beyond = series.products(operator.matmul, None, turned, series.each(lambda c: c[..., rank:], a))
+        none = np.zeros_like(ans[1][..., rank:])
+        joined = zip(r[1:], beyond[1:], strict=True)
+        r = [ans[1], *[np.concatenate([x, none if y is None else y], axis=-1) for x, y in joined]]
+    return q, r
+
+
+deftaylor(qr, qr_series)

@@ -9,6 +9,8 @@ along a direction, and both slopes are known: `xformad.interpreters.cusps`.
 
 from __future__ import annotations
 
+import functools
+import operator
 import warnings
 from collections.abc import Callable
 
@@ -19,11 +21,14 @@ from xformad.core.interpreter import anywhere, dtype_of, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, defbatch_elementwise, shifted, spread_out
 from xformad.interpreters.cusps import Cusp, Germ, cusp
 from xformad.interpreters.index_sets import defindexset, elementwise, reduction
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, deftaylor, from_composition
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import smooth
@@ -77,6 +82,30 @@ defindexset(divided, elementwise)
 defbatch_elementwise(divided)
 
 
+def divided_series(taylor: Kinks, ans: Value, c: Series, n: Series, limit: Series) -> Series:
+    """c / n; where both are zero, c / t over n / t.
+
+    The last coefficient of these is not known, and that of the quotient is left out: a rule multiplies the quotient with
+    an array that is zero where its norm is, so this coefficient has no part in the result.
+    """
+    zero = n[0] == 0
+    if not anywhere(zero):
+        return series.quotient(ans, c, n)
+    moving = series.moving(n, zero)
+    pole = np.logical_and(moving, c[0] != 0)
+    if anywhere(pole):
+        taylor.kink("the derivative of a norm that is zero")
+    above = series.chosen(moving, series.shifted(c), series.filled(c, zero, 0.0))
+    below = series.filled(series.chosen(moving, series.shifted(n), n), np.logical_and(zero, ~moving), 1.0)
+    start = divided(above[0], below[0], 0.0)
+    found = divided_series(taylor, start, above, below, limit)
+    value = np.where(np.logical_and(moving, ~pole), found[0], ans)
+    return [value, *series.each(lambda x: np.where(pole, np.nan, x), found[1:])]
+
+
+deftaylor(divided, divided_series)
+
+
 def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Axes | None = None) -> Cusp | Value:
     """The tangent of a norm n of x: its slope; and where n is zero, a rise to both sides if second derivatives are taken.
 
@@ -121,6 +150,7 @@ def undetermined_value(x: Value, n: Value, axis: Axes | None) -> Value:
 
 # Zero, added to the tangent of a norm: the mark at which a backward pass sees that it lacks what it needs.
 undetermined: Primitive = smooth("undetermined", undetermined_value, undetermined_vjp, None)
+deftaylor(undetermined, lambda _taylor, ans, x, _n, **_: series.still(ans, x))
 
 
 def undetermined_batch(size: int, batched: Batched, x: Value, n: Value, axis: Axes | None) -> Value:
@@ -185,6 +215,43 @@ def same_operations(start: Node, like: Node) -> list[Node]:
     return found
 
 
+def euclidean_series(
+    taylor: Kinks,
+    ans: Value,
+    parts: list[Series],
+    total: Callable[[Value], Value],
+    spread: Callable[[Value], Value],
+) -> Series:
+    """The root of a sum of squares. Where it is zero, x is t z for another series z, and |x| = |t| |z|.
+
+    Args:
+        parts: the series of real numbers whose squares are summed.
+        total: their sum, over entries that are parts of one norm.
+        spread: repeats a norm for its entries, or has a shape that broadcasts so.
+    """
+    zero = ans == 0
+    if not anywhere(zero):
+        squares = [series.each(total, series.product(x[0] * x[0], x, x)) for x in parts]
+        return series.square_root(ans, functools.reduce(series.added, squares))
+    entries = spread(zero)
+    moving = functools.reduce(np.logical_or, [series.moving(x, entries) for x in parts])
+    away = np.logical_and(zero, total(np.where(moving, 1.0, 0.0)) > 0)
+    if anywhere(away):
+        taylor.kink("a norm that is zero")
+    # What stays zero becomes 1, whose norm is regular.
+    rest = [series.chosen(spread(away), series.shifted(x), x) for x in parts]
+    resting = spread(np.logical_and(zero, ~away))
+    rest = [series.filled(x, resting, 1.0) for x in rest]
+    start = np.sqrt(functools.reduce(operator.add, [total(x[0] * x[0]) for x in rest]))
+    found = euclidean_series(taylor, start, rest, total, spread)
+    outward = series.each(lambda c: taylor.side * c, found[:-1])
+    return [ans, *series.chosen(zero, series.chosen(away, outward, series.still(None, outward)), found[1:])]
+
+
+def real_parts(x: Series) -> list[Series]:
+    return [series.each(np.real, x), series.each(np.imag, x)] if dtype_of(x[0]).kind == "c" else [x]
+
+
 def norm_value(x: Value, axis: Axes, keepdims: bool) -> Value:
     squares = x.real**2 + x.imag**2 if dtype_of(x).kind == "c" else x * x
     return np.sqrt(sum_value(squares, axis, keepdims))
@@ -220,6 +287,7 @@ defbatch(
     whole_norm,
     lambda _size, _batched, x: norm(x, axis=tuple(range(1, x.ndim)), keepdims=False),
 )
+deftaylor(whole_norm, lambda taylor, ans, x: euclidean_series(taylor, ans, real_parts(x), np.sum, lambda mask: mask))
 
 norm: Primitive = smooth("norm", norm_value, norm_vjp, check=TRUST)
 defindexset(norm, reduction)
@@ -232,6 +300,19 @@ def norm_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
 
 
 defjvp(norm, norm_jvp)
+
+
+def norm_series(taylor: Kinks, ans: Value, x: Series, axis: Axes, keepdims: bool) -> Series:
+    def total(c: Value) -> Value:
+        return np.sum(c, axis=axis, keepdims=keepdims)
+
+    def spread(mask: Value) -> Value:
+        return mask if keepdims else np.expand_dims(mask, axis)
+
+    return euclidean_series(taylor, ans, real_parts(x), total, spread)
+
+
+deftaylor(norm, norm_series)
 
 
 def power_norm_value(x: Value, order: float, axis: int, keepdims: bool) -> Value:
@@ -251,3 +332,7 @@ def power_norm_vjp(g: Value, ans: Value, x: Value, order: float, axis: int, keep
 power_norm: Primitive = smooth("power_norm", power_norm_value, power_norm_vjp, check=TRUST)
 defindexset(power_norm, reduction)
 defbatch(power_norm, along_axes(power_norm))
+deftaylor(
+    power_norm,
+    from_composition(lambda x, order, axis, keepdims: np.sum(x**order, axis=axis, keepdims=keepdims) ** (1.0 / order)),
+)

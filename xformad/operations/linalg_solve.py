@@ -6,15 +6,20 @@ algorithmic differentiation" (2008), with plain transposes: see docs/conventions
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from xformad.core.interpreter import dtype_of, ndim_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import Batched, as_it_is, defbatch, lined_up
 from xformad.interpreters.dependence import Dependence, united
 from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, deftaylor
 from xformad.interpreters.vjp_rules import TRUST
 from xformad.operations.makers import smooth
 
@@ -43,6 +48,18 @@ inv: Primitive = smooth("inv", np.linalg.inv, inv_vjp, check=TRUST)
 defjvp(inv, lambda t, ans, _x: -(ans @ (t @ ans)))
 defindexset(inv, per_matrix)
 defbatch(inv, as_it_is(inv))
+
+
+def inv_series(_taylor: Kinks, ans: Value, x: Series) -> Series:
+    """By Y X = I."""
+    y = [ans]
+    for n in range(1, len(x)):
+        rest = series.combined(operator.matmul, x, y, n, 1, n)
+        y.append(None if rest is None else -(ans @ rest))
+    return y
+
+
+deftaylor(inv, inv_series)
 
 
 def solve_transposed(a: Value, g: Value, vector: bool) -> Value:
@@ -109,6 +126,19 @@ def solve_batch(_size: int, batched: Batched, a: Value, b: Value) -> Value:
 defbatch(solve, solve_batch)
 
 
+def solve_series(_taylor: Kinks, ans: Value, a: Series, b: Series) -> Series:
+    """By A x = b, for columns."""
+    vector = ndim_of(b[0]) == 1
+    x, b = ([c if c is None or not vector else c[..., None] for c in y] for y in ([ans], b))
+    for n in range(1, len(a)):
+        rest = series.minus(b[n], series.combined(operator.matmul, a, x, n, 1, n))
+        x.append(None if rest is None else solve(a[0], rest))
+    return series.each(lambda c: c[..., 0], x) if vector else x
+
+
+deftaylor(solve, solve_series)
+
+
 def pinv_vjp(g: Value, ans: Value, a: Value, rcond: float | None, hermitian: bool) -> Value:
     """The derivative where the rank is constant: Golub and Pereyra, "The differentiation of pseudo-inverses ..." (1973).
 
@@ -143,3 +173,29 @@ def pinv_jvp(t: Value, ans: Value, a: Value, rcond: float | None, hermitian: boo
 
 defjvp(pinv, pinv_jvp)
 defbatch(pinv, as_it_is(pinv))
+
+
+def pinv_series(_taylor: Kinks, ans: Value, a: Series, rcond: float | None, hermitian: bool) -> Series:
+    """The formula of `pinv_vjp` as a differential equation, one order after the other."""
+    del rcond, hermitian
+    rates = series.slopes(a)
+    back = series.each(adjoint, rates)
+    p, turned, after, before = [ans], [adjoint(ans)], [], []  # P, P^H, P P^H and P^H P
+    outer, inner = [], []  # A P and P A
+    left, right, moved = [None], [None], [None]  # P P^H t A'^H, t A'^H P^H P and P t A', which have nothing at 0
+    for n in range(1, len(a)):
+        for found, x, y in ((after, p, turned), (before, turned, p), (outer, a, p), (inner, p, a)):
+            found.append(series.combined(operator.matmul, x, y, n - 1, 0, n - 1))
+        left.append(series.combined(operator.matmul, after, back, n, 0, n - 1))
+        right.append(series.combined(operator.matmul, back, before, n, 1, n))
+        moved.append(series.combined(operator.matmul, p, rates, n, 0, n - 1))
+        total = series.plus(left[n], right[n])
+        total = series.minus(total, series.combined(operator.matmul, left, outer, n, 1, n))
+        total = series.minus(total, series.combined(operator.matmul, inner, right, n, 0, n - 1))
+        total = series.minus(total, series.combined(operator.matmul, moved, p, n, 1, n))
+        p.append(series.over(total, n))
+        turned.append(None if p[n] is None else adjoint(p[n]))
+    return p
+
+
+deftaylor(pinv, pinv_series)

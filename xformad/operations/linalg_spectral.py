@@ -20,6 +20,7 @@ thing and values for another can take the values from `eigvalsh` or `svdvals`.
 
 from __future__ import annotations
 
+import operator
 import warnings
 
 import numpy as np
@@ -27,11 +28,14 @@ import numpy as np
 from xformad.core.interpreter import anywhere, dtype_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import as_it_is, defbatch
 from xformad.interpreters.cotangents import absent
 from xformad.interpreters.cusps import Cusp, Germ
 from xformad.interpreters.index_sets import defindexset, per_matrix
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, deftaylor
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint, conjugated, transposed
 
@@ -154,6 +158,53 @@ def eigh_jvp(tangents: Tangents, ans: tuple[Value, Value], _a: Value, uplo: str)
 defjvp_joint(eigh, eigh_jvp)
 
 
+def apart(turn: Value, equal: Value) -> Value:
+    """Where the block of vectors of equal values is no multiple of the identity: then the values move apart."""
+    rounding = 100 * shape_of(turn)[-1] * float(np.finfo(dtype_of(turn)).eps) * size_of(turn)
+    diagonal = np.diagonal(turn, axis1=-2, axis2=-1)
+    differs = np.absolute(diagonal[..., None, :] - diagonal[..., :, None]) > rounding
+    off = np.absolute(turn * (1 - np.eye(shape_of(turn)[-1]))) > rounding
+    return np.logical_and(equal, np.logical_or(off, differs))
+
+
+def phases(turned: Series, vectors: Series, n: int) -> Value:
+    """The diagonal of V_0^H V_n for which every vector is at any t orthogonal to its own derivative, as in `eigh_jvp`."""
+    total = series.combined(operator.matmul, turned, series.slopes(vectors), n, 0, n - 1) if n > 1 else None
+    return 0.0 if total is None else -np.diagonal(total, axis1=-2, axis2=-1) / n
+
+
+def eigh_series(taylor: Kinks, ans: tuple[Value, Value], a: Series, uplo: str) -> tuple[Series, Series]:
+    """By A V = V diag(w), whose new terms are A_0 V_n - V_n W_0 - V_0 W_n = -R, so, with P = V_0^H R,
+
+    w_n = diag P and (V_0^H V_n)_ij = P_ij / (w_j - w_i): perturbation theory. The diagonal is a matter of `phases`.
+    """
+    del uplo
+    w, v = [ans[0]], [ans[1]]
+    size = shape_of(v[0])[-1]
+    if size == 0:
+        return series.still(w[0], a), series.still(v[0], a)
+    turned = [adjoint(v[0])]
+    gaps, equal = gaps_of(w[0], -1)
+    equal = np.logical_and(equal, ~np.eye(size, dtype=bool))
+    divisor = np.where(np.logical_or(equal, np.eye(size, dtype=bool)), 1, gaps)
+    a = [a[0], *series.each(lambda c: 0.5 * (c + adjoint(c)), a[1:])]
+    for n in range(1, len(a)):
+        rest = series.combined(operator.matmul, a, v, n, 1, n)
+        rest = series.minus(rest, series.combined(lambda x, y: x * y[..., None, :], v, w, n, 1, n - 1))
+        p = np.zeros_like(v[0]) if rest is None else turned[0] @ rest
+        lost = apart(p, equal)
+        if anywhere(lost):
+            taylor.kink("numpy.linalg.eigh of a matrix with equal eigenvalues that move apart")
+        w.append(np.real(np.diagonal(p, axis1=-2, axis2=-1)))
+        across = np.where(equal, np.where(lost, np.nan, 0.0), p / divisor) * (1 - np.eye(size))
+        v.append(v[0] @ (across + on_diagonal(phases(turned, v, n) + 0 * w[0])))
+        turned.append(adjoint(v[n]))
+    return w, v
+
+
+deftaylor(eigh, eigh_series)
+
+
 def svd_vjp(g: tuple[Value, Value, Value], ans: tuple[Value, Value, Value], _a: Value, hermitian: bool) -> Value:
     """With a = U^H gU, b = V^H gV and x' = x - x^H, of the conjugated cotangents:
 
@@ -250,3 +301,60 @@ def svd_moved(u: Value, s: Value, vh: Value, t: Value, gaps: Value, equal: Value
 
 defjvp_joint(svd, svd_jvp)
 defbatch(svd, as_it_is(svd))
+
+
+def svd_series(
+    taylor: Kinks, ans: tuple[Value, Value, Value], a: Series, hermitian: bool
+) -> tuple[Series, Series, Series]:
+    """By A V = U S and A^H U = V S, whose new terms are A_0 V_n - U_n S_0 - U_0 S_n = -R and the like with R'.
+
+    With P = U_0^H R, Q = V_0^H R', X = U_0^H U_n and Y = V_0^H V_n: (X + Y)_ij = (P + Q)_ij / (s_j - s_i) and
+    (X - Y)_ij = (P - Q)_ij / (s_j + s_i). Outside of the spans of U_0 and V_0 there are R / s and R' / s.
+    """
+    del hermitian
+    u, s, vh = [ans[0]], [ans[1]], [ans[2]]
+    rank, rows, columns = shape_of(s[0])[-1], shape_of(u[0])[-2], shape_of(vh[0])[-1]
+    if rank == 0:
+        return series.still(u[0], a), series.still(s[0], a), series.still(vh[0], a)
+    v, back = [adjoint(vh[0])], series.each(adjoint, a)
+    turned, zeros = [adjoint(u[0])], (np.zeros_like(u[0]), np.zeros_like(v[0]))
+    diagonal = np.eye(rank, dtype=bool)
+    gaps, equal = gaps_of(s[0], -1)
+    sums, vanishing = gaps_of(s[0], 1)
+    equal = np.logical_and(equal, ~diagonal)
+    gaps, sums = (
+        np.where(np.logical_or(none, diagonal & (x is gaps)), 1, x) for x, none in ((gaps, equal), (sums, vanishing))
+    )
+    divisor = np.where(np.diagonal(vanishing, axis1=-2, axis2=-1), np.nan, s[0])[..., None, :]
+    for n in range(1, len(a)):
+        of_u = rest_of(a, v, u, s, n, zeros[0])
+        of_v = rest_of(back, u, v, s, n, zeros[1])
+        p, q = turned[0] @ of_u, vh[0] @ of_v
+        lost = np.logical_or(apart(p + q, equal), np.logical_and(vanishing, np.absolute(p) + np.absolute(q) > 0))
+        if anywhere(lost):
+            taylor.kink("numpy.linalg.svd of a matrix with equal singular values that move apart, or with one of zero")
+        nan = np.where(lost, np.nan, 0.0)
+        both = np.where(equal, 0, (p + q) / gaps) * ~diagonal + nan
+        both = both + on_diagonal(phases(turned, u, n) + phases(vh, v, n) + 0 * s[0])
+        difference = np.where(vanishing, 0, (p - q) / sums)
+        s.append(0.5 * np.real(np.diagonal(p + q, axis1=-2, axis2=-1)))
+        x, y = u[0] @ (0.5 * (both + difference)), v[0] @ (0.5 * (both - difference))
+        if rows > rank:
+            x = x + (of_u - u[0] @ p) / divisor
+        if columns > rank:
+            y = y + (of_v - v[0] @ q) / divisor
+        u.append(x)
+        v.append(y)
+        turned.append(adjoint(x))
+        vh.append(adjoint(y))
+    return u, s, vh
+
+
+def rest_of(a: Series, v: Series, u: Series, s: Series, n: int, zero: Value) -> Value:
+    """The terms of order n of A V - U S of which all factors are known."""
+    rest = series.combined(operator.matmul, a, v, n, 1, n)
+    rest = series.minus(rest, series.combined(lambda x, y: x * y[..., None, :], u, s, n, 1, n - 1))
+    return zero if rest is None else rest
+
+
+deftaylor(svd, svd_series)

@@ -13,10 +13,13 @@ import numpy as np
 from xformad.core.interpreter import anywhere, dtype_of, shape_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Shape, Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, shifted
 from xformad.interpreters.cotangents import Masked
 from xformad.interpreters.index_sets import accumulation, defindexset, reduction
 from xformad.interpreters.jvp_rules import defjvp
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition
 from xformad.operations.makers import moves, smooth
 
 Axes = tuple[int, ...]
@@ -86,12 +89,38 @@ def extremum_jvp(t: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> 
     return np.sum(np.where(taken, t, 0), axis=axis, keepdims=keepdims) / count.astype(dtype_of(ans))
 
 
+def extremum_series(side: int) -> TaylorRule:
+    """The series of an entry that attains the extremum for small t: among equal ones, the coefficients decide in order."""
+
+    def rule(taylor: Kinks, ans: Value, x: Series, axis: Axes, keepdims: bool) -> Series:
+        taken = x[0] == like(ans, x[0], axis, keepdims)
+        count = np.sum(taken, axis=axis, keepdims=True)
+        differs = False
+        for n, c in enumerate(x[1:], 1):
+            if not anywhere(count > 1):
+                break
+            if c is not None:
+                turn = side if taylor.side > 0 or n % 2 == 0 else -side
+                best = np.max(np.where(taken, turn * c, -np.inf), axis=axis, keepdims=True)
+                still = np.logical_and(taken, turn * c == best)
+                differs = differs or anywhere(still != taken)
+                taken, count = still, np.sum(still, axis=axis, keepdims=True)
+        if differs:
+            taylor.kink("an extremum of equal entries that move apart")
+        share = taken / count.astype(dtype_of(ans))
+        return [ans, *series.each(lambda c: np.sum(np.where(taken, share * c, 0), axis=axis, keepdims=keepdims), x[1:])]
+
+    return rule
+
+
 max_: Primitive = smooth(
     "max", lambda x, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
 )
 defjvp(max_, extremum_jvp)
 defindexset(max_, reduction)
 defbatch(max_, along_axes(max_))
+deftaylor(max_, extremum_series(1))
+
 
 min_: Primitive = smooth(
     "min", lambda x, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims), extremum_vjp
@@ -99,6 +128,7 @@ min_: Primitive = smooth(
 defjvp(min_, extremum_jvp)
 defindexset(min_, reduction)
 defbatch(min_, along_axes(min_))
+deftaylor(min_, extremum_series(-1))
 
 
 def others(x: Value, axis: int) -> Value:
@@ -124,11 +154,29 @@ def prod_vjp(g: Value, ans: Value, x: Value, axis: Axes, keepdims: bool) -> Valu
     return g * np.transpose(moved, np.argsort(order).tolist())
 
 
+def product_by_halves(x: Value, axis: Axes, keepdims: bool) -> Value:
+    """The product along axes, of the first half of the entries times the second, and so on."""
+    shape = shape_of(x)
+    rest = tuple(i for i in range(len(shape)) if i not in axis)
+    flat = np.reshape(np.transpose(x, (*rest, *axis)), (*(shape[i] for i in rest), -1))
+    while (n := shape_of(flat)[-1]) > 1:
+        half = flat[..., : n // 2] * flat[..., n // 2 : n // 2 * 2]
+        flat = np.concatenate([half, flat[..., -1:]], axis=-1) if n % 2 else half
+    return np.reshape(flat[..., 0], kept(shape, axis) if keepdims else [shape[i] for i in rest])
+
+
+def prod_series(taylor: Kinks, ans: Value, x: Series, axis: Axes, keepdims: bool) -> Series:
+    if 0 in shape_of(x[0]):
+        return series.still(ans, x)
+    return from_composition(product_by_halves)(taylor, ans, x, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+
 prod_: Primitive = smooth(
     "prod", lambda x, axis, keepdims: np.multiply.reduce(x, axis=axis, keepdims=keepdims), prod_vjp
 )
 defindexset(prod_, reduction)
 defbatch(prod_, along_axes(prod_))
+deftaylor(prod_, prod_series)
 
 
 def reverse_cumsum(g: Value, axis: int) -> Value:
@@ -165,6 +213,17 @@ def cumprod_vjp(g: Value, ans: Value, x: Value, axis: int) -> Value:
     return np.moveaxis(before * np.stack(totals[::-1]), 0, axis)
 
 
+def cumprod_by_doubling(x: Value, axis: int) -> Value:
+    """The products of the last 1, 2, 4, ... entries up to each one."""
+    x = np.moveaxis(x, axis, 0)
+    length = 1
+    while length < shape_of(x)[0]:
+        x = np.concatenate([x[:length], x[length:] * x[:-length]])
+        length *= 2
+    return np.moveaxis(x, 0, axis)
+
+
 cumprod: Primitive = smooth("cumprod", lambda x, axis: np.multiply.accumulate(x, axis=axis), cumprod_vjp)
 defindexset(cumprod, accumulation)
 defbatch(cumprod, along_axes(cumprod))
+deftaylor(cumprod, from_composition(cumprod_by_doubling))

@@ -7,7 +7,8 @@ import numpy as np
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
-from xformad.operations.linalg_norms import over_norm, rising
+from xformad.interpreters.taylor_rules import deftaylor
+from xformad.operations.linalg_norms import euclidean_series, over_norm, rising
 from xformad.operations.makers import elementwise
 
 hypot: Primitive = elementwise(
@@ -24,3 +25,4 @@ def hypot_jvp(tangents: Tangents, ans: Value, x: Value, y: Value) -> Value:
 
 
 defjvp_joint(hypot, hypot_jvp)
+deftaylor(hypot, lambda taylor, ans, x, y: euclidean_series(taylor, ans, [x, y], lambda c: c, lambda mask: mask))

@@ -7,9 +7,11 @@ import numpy as np
 from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import defbatch_elementwise
 from xformad.interpreters.cotangents import Masked
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
+from xformad.interpreters.taylor_rules import deftaylor
 from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.operations.makers import nondifferentiable, smooth
 
@@ -38,6 +40,7 @@ def where_jvp(tangents: Tangents, _ans: Value, condition: Value, _x: Value, _y: 
 
 
 defjvp_joint(where, where_jvp, strict=False)
+deftaylor(where, lambda _taylor, ans, condition, x, y: [ans, *series.chosen(condition[0], x[1:], y[1:])])
 
 # NaN and infinities replaced: what the finite entries are is of no account here.
 replacement = nondifferentiable("replacement", np.nan_to_num)

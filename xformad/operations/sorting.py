@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from xformad.core.interpreter import agreed, anywhere
+from xformad.core.interpreter import agreed, anywhere, dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
+from xformad.interpreters import series
 from xformad.interpreters.batch_rules import Batched, Differs, along_axes, defbatch, spread_out
+from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import Kinks, deftaylor
 from xformad.operations.makers import nondifferentiable
 
 
@@ -19,12 +22,31 @@ argsort = nondifferentiable("argsort", argsort_value)
 defbatch(argsort, along_axes(argsort))
 
 
+def order_series(taylor: Kinks, order: Value, x: Series, axis: int) -> Value:
+    """The order for small t: among equal entries, the coefficients decide. Equal values have the places of the order."""
+    values = np.take_along_axis(x[0], order, axis)
+    if dtype_of(x[0]).kind == "c" or not anywhere(np.diff(np.sort(values, axis=axis), axis=axis) == 0):
+        return order
+    found = []
+    for side in (taylor.side, -taylor.side):
+        keys = [c if side > 0 or n % 2 == 0 else -c for n, c in enumerate(x) if c is not None]
+        found.append(np.lexsort(keys[::-1], axis=axis))
+    if anywhere(found[0] != found[1]):
+        taylor.kink("an order of equal entries that move apart")
+    places = argsort(argsort(values, axis=axis), axis=axis)
+    return np.take_along_axis(found[0], places, axis)
+
+
+deftaylor(argsort, lambda taylor, ans, x, axis: series.still(order_series(taylor, ans, x, axis), x))
+
+
 def argpartition_value(x: Value, kth: int | tuple[int, ...], axis: int) -> Value:
     return np.argpartition(x, kth, axis=axis)
 
 
 argpartition = nondifferentiable("argpartition", argpartition_value)
 defbatch(argpartition, along_axes(argpartition))
+deftaylor(argpartition, lambda taylor, ans, x, kth, axis: series.still(order_series(taylor, ans, x, axis), x))
 
 
 def lexsort_value(*keys: Value, axis: int) -> Value:
