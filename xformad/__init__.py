@@ -49,6 +49,7 @@ from xformad.transformations.second_order import (
     vhp,
 )
 from xformad.transformations.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
+from xformad.transformations.taylor import derivatives, mixed_partial, taylor
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
@@ -74,6 +75,7 @@ __all__ = [
     "TreeError",
     "UnsupportedError",
     "XformadError",
+    "derivatives",
     "divergence",
     "elementwise_grad",
     "evaluate",
@@ -92,11 +94,13 @@ __all__ = [
     "linearize",
     "make_jvp",
     "make_vjp",
+    "mixed_partial",
     "numpy",
     "operations",
     "sparse_hessian",
     "sparse_jacobian",
     "stop_gradient",
+    "taylor",
     "testing",
     "trace",
     "tree",

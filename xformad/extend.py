@@ -30,6 +30,7 @@ from xformad.interpreters.cotangents import unbroadcast
 from xformad.interpreters.dependence import Dependence
 from xformad.interpreters.index_sets import defindexset
 from xformad.interpreters.jvp_rules import defjvp, defjvp_joint
+from xformad.interpreters.taylor_rules import deftaylor, from_composition, from_derivative
 from xformad.interpreters.vjp_rules import deflinear, defvjp, defvjp_joint, defvjp_variadic
 from xformad.transformations.primitives import primitive
 
@@ -45,10 +46,13 @@ __all__ = [
     "defjvp",
     "defjvp_joint",
     "deflinear",
+    "deftaylor",
     "defvjp",
     "defvjp_joint",
     "defvjp_variadic",
     "dtype_of",
+    "from_composition",
+    "from_derivative",
     "primitive",
     "primitive_of",
     "primitives",

@@ -28,9 +28,9 @@ from xformad.core.interpreter import Interpreter
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Value
-from xformad.interpreters.jvp_rules import fitted_tangent
+from xformad.errors import RuleError
 from xformad.interpreters.series import Series
-from xformad.interpreters.taylor_rules import rule_for, taylor_rules
+from xformad.interpreters.taylor_rules import fitted, rule_for, taylor_rules
 
 FLOATS: Final = frozenset((float, float64))
 NUMBERS: Final = frozenset((float, float64, int))
@@ -58,7 +58,7 @@ class Taylor(Interpreter):
         self.kinks: list[str] = []
 
     def input(self, value: Value, coefficients: Series) -> Tracer:
-        """A tracer for an argument with these coefficients of orders 1, 2, ..., of its shape and dtype; the rest are zero."""
+        """A tracer for an argument with these coefficients of orders 1, 2, ..., of its shape and dtype. The rest is zero."""
         for x in (value, *coefficients):
             if type(x) is Tracer and not x.interpreter.live:
                 x.interpreter.escaped()
@@ -95,10 +95,10 @@ class Taylor(Interpreter):
                     x = float(x)
                 series.append([x, *zeros] if type(arg) is not Tracer else [x, *arg.extra[:order]])
             try:
-                return self.moving(primitive, ans, rule(self, float(ans), *series, **params))
+                return self.moving(primitive, order, ans, rule(self, float(ans), *series, **params))
             except ArithmeticError:
                 series = [[c if c is None else float64(c) for c in x] for x in series]
-                return self.moving(primitive, ans, rule(self, ans, *series, **params))
+                return self.moving(primitive, order, ans, rule(self, ans, *series, **params))
         for arg, x in zip(args, primals, strict=True):
             if type(arg) is not Tracer or arg.interpreter is not self:
                 series.append([x, *zeros])
@@ -106,17 +106,22 @@ class Taylor(Interpreter):
                 series.append([x, *(float64(c) if type(c) is float else c for c in arg.extra[:order])])
             else:
                 series.append([x, *arg.extra[:order]])
-        return self.moving(primitive, ans, rule(self, ans, *series, **params))
+        return self.moving(primitive, order, ans, rule(self, ans, *series, **params))
 
-    def moving(self, primitive: Primitive, ans: Value, found: Any) -> Value:
+    def moving(self, primitive: Primitive, order: int, ans: Value, found: Any) -> Value:
         """Tracers for a result with the series that a rule returned."""
         if primitive.multiple:
             parts = zip(ans, found, strict=True)
-            return tuple([part if y is None else self.tracer(primitive, part, y) for part, y in parts])
-        return self.tracer(primitive, ans, found)
+            return tuple([part if y is None else self.tracer(primitive, order, part, y) for part, y in parts])
+        return self.tracer(primitive, order, ans, found)
 
-    def tracer(self, primitive: Primitive, ans: Value, y: Series) -> Value:
+    def tracer(self, primitive: Primitive, order: int, ans: Value, y: Series) -> Value:
         """A tracer for a series, its coefficients in the shape and dtype of the value; the value, if they are all zero."""
+        if len(y) != order + 1:
+            raise RuleError(
+                f"the taylor rule of primitive '{primitive.name}' returned {len(y)} coefficients for order {order}; "
+                f"return {order + 1}, the value first"
+            )
         kind = type(ans)
         if kind in FLOATS:
             if y[0] is not None and y[0] != ans:  # a limit in the place of the value
@@ -126,14 +131,14 @@ class Taylor(Interpreter):
                 return Tracer(self, ans, extra) if any(c is not None for c in extra) else ans
         else:
             ans = y[0]
-        fitted: Series = []
+        extra = []
         for c in y[1:]:
             if c is not None and not (
                 kind is ndarray and type(c) is ndarray and c.shape == ans.shape and c.dtype is ans.dtype
             ):
-                c = fitted_tangent(c, ans, primitive, False)
-            fitted.append(c)
-        return Tracer(self, ans, fitted) if any(c is not None for c in fitted) else ans
+                c = fitted(c, ans, primitive)
+            extra.append(c)
+        return Tracer(self, ans, extra) if any(c is not None for c in extra) else ans
 
     def item(self, tracer: Tracer, index: int | slice) -> Value:
         """What `process` does for `x[index]`, in a fraction of the time."""

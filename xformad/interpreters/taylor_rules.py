@@ -21,10 +21,11 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
-from xformad.core.interpreter import Interpreter, anywhere
+from xformad.core.interpreter import Interpreter, anywhere, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.core.typing import Params, Value
+from xformad.errors import RuleError
 from xformad.interpreters.jvp_rules import JvpEntry, entry_for, fitted_tangent, zeros_like
 from xformad.interpreters.series import (
     Series,
@@ -39,7 +40,7 @@ from xformad.interpreters.series import (
     products,
     slopes,
 )
-from xformad.interpreters.vjp_rules import VjpEntry, vjp_rules
+from xformad.interpreters.vjp_rules import STRICT, VjpEntry, vjp_rules
 
 
 class Kinks(Protocol):
@@ -79,6 +80,25 @@ def deftaylor(primitive: Primitive, rule: TaylorRule) -> None:
     >>> deftaylor(negated, lambda _taylor, ans, x: [ans, *(None if c is None else -c for c in x[1:])])
     """
     taylor_rules[primitive] = rule
+
+
+def fitted(c: Value, ans: Value, primitive: Primitive) -> Value:
+    """A rule's coefficient in the shape and dtype of the result.
+
+    Raises:
+        RuleError: if a user's rule returned another shape or dtype.
+    """
+    entry = vjp_rules.rules.get(primitive)
+    if entry is not None and entry.check != STRICT:
+        return fitted_tangent(c, ans, primitive, strict=False)
+    shape, dtype = spec_of(ans)
+    found, kind = spec_of(c)
+    what = f"the taylor rule of primitive '{primitive.name}' returned"
+    if found != shape:
+        raise RuleError(f"{what} a coefficient of shape {found} for a result of shape {shape}")
+    if kind != dtype and type(c) not in (float, int):
+        raise RuleError(f"{what} a coefficient of dtype {kind} for a result of dtype {dtype}; cast it with .astype")
+    return dtype.type(c) if kind != dtype else c
 
 
 def tracer_of(taylor: Interpreter, x: Series) -> Value:
@@ -267,7 +287,8 @@ def from_tangents(primitive: Primitive, entry: JvpEntry) -> TaylorRule:
             args = [tracer_of(taylor, x[: n + 1]) for x in series]
             answers = [tracer_of(taylor, y) for y in found]
             moved = [None if x is None else tracer_of(taylor, x[: n + 1]) for x in rates]
-            tangent = entry.rule(moved, tuple(answers) if primitive.multiple else answers[0], *args, **params)
+            answer = tuple(answers) if primitive.multiple else answers[0]
+            tangent = entry.tangent(primitive, moved, answer, args, params)
             for y, t in zip(found, tangent if primitive.multiple else (tangent,), strict=True):
                 c = None if t is None else series_of(taylor, t, n)[n]
                 y.append(None if c is None else fitted_tangent(c, y[0], primitive, entry.strict) / (n + 1))
@@ -287,6 +308,7 @@ __all__ = [
     "TaylorRule",
     "coefficientwise",
     "deftaylor",
+    "fitted",
     "from_composition",
     "from_derivative",
     "jointly_linear",

@@ -66,15 +66,17 @@ def log_of_sum_series(exponential: Primitive, logarithm: Primitive) -> TaylorRul
     def composition(x: Value, y: Value, m: Value) -> Value:
         return logarithm(exponential(x - m) + exponential(y - m))
 
+    composed = from_composition(composition)
+
     def rule(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
         m = np.where(x[0] > y[0], x[0], y[0])
         infinite = np.isinf(m)
         if not anywhere(infinite):
-            return from_composition(composition)(taylor, ans, x, y, series.still(m, x))
+            return composed(taylor, ans, x, y, series.still(m, x))  # type: ignore[no-any-return]
         share = np.where(x[0] == y[0], 0.5, np.where(x[0] > y[0], 1.0, 0.0))
         mean = series.added(series.each(lambda c: share * c, x), series.each(lambda c: (1 - share) * c, y))
         of_x, of_y = (series.filled(z, infinite, 0.0) for z in (x, y))
-        rest = from_composition(composition)(taylor, ans, of_x, of_y, series.still(np.where(infinite, 0, m), x))
+        rest = composed(taylor, ans, of_x, of_y, series.still(np.where(infinite, 0, m), x))
         return [ans, *series.chosen(infinite, mean, rest)[1:]]
 
     return rule

@@ -133,7 +133,7 @@ def sign_series(taylor: Kinks, ans: Value, x: Series) -> Series:
     if dtype_of(x[0]).kind != "c":
         return series.still(ans, x)
     regular = series.filled(x, x[0] == 0, 1.0) if anywhere(x[0] == 0) else x
-    return from_composition(lambda z: z / np.absolute(z))(taylor, ans, regular)
+    return from_composition(lambda z: z / np.absolute(z))(taylor, ans, regular)  # type: ignore[no-any-return]
 
 
 deftaylor(sign, sign_series)

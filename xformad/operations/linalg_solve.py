@@ -180,8 +180,11 @@ def pinv_series(_taylor: Kinks, ans: Value, a: Series, rcond: float | None, herm
     del rcond, hermitian
     rates = series.slopes(a)
     back = series.each(adjoint, rates)
-    p, turned, after, before = [ans], [adjoint(ans)], [], []  # P, P^H, P P^H and P^H P
-    outer, inner = [], []  # A P and P A
+    p, turned = [ans], [adjoint(ans)]
+    after: Series = []  # P P^H
+    before: Series = []  # P^H P
+    outer: Series = []  # A P
+    inner: Series = []  # P A
     left, right, moved = [None], [None], [None]  # P P^H t A'^H, t A'^H P^H P and P t A', which have nothing at 0
     for n in range(1, len(a)):
         for found, x, y in ((after, p, turned), (before, turned, p), (outer, a, p), (inner, p, a)):

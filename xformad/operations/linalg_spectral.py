@@ -169,7 +169,7 @@ def apart(turn: Value, equal: Value) -> Value:
 
 def phases(turned: Series, vectors: Series, n: int) -> Value:
     """The diagonal of V_0^H V_n for which every vector is at any t orthogonal to its own derivative, as in `eigh_jvp`."""
-    total = series.combined(operator.matmul, turned, series.slopes(vectors), n, 0, n - 1) if n > 1 else None
+    total = series.combined(operator.matmul, turned, series.slopes(vectors), n, 1, n - 1)
     return 0.0 if total is None else -np.diagonal(total, axis1=-2, axis2=-1) / n
 
 
@@ -322,17 +322,18 @@ def svd_series(
     gaps, equal = gaps_of(s[0], -1)
     sums, vanishing = gaps_of(s[0], 1)
     equal = np.logical_and(equal, ~diagonal)
-    gaps, sums = (
-        np.where(np.logical_or(none, diagonal & (x is gaps)), 1, x) for x, none in ((gaps, equal), (sums, vanishing))
-    )
-    divisor = np.where(np.diagonal(vanishing, axis1=-2, axis2=-1), np.nan, s[0])[..., None, :]
+    gaps, sums = np.where(np.logical_or(equal, diagonal), 1, gaps), np.where(vanishing, 1, sums)
+    none = np.diagonal(vanishing, axis1=-2, axis2=-1)
+    if anywhere(none):
+        taylor.kink("numpy.linalg.svd of a matrix with a singular value of zero")
+    divisor = np.where(none, np.nan, s[0])[..., None, :]
     for n in range(1, len(a)):
         of_u = rest_of(a, v, u, s, n, zeros[0])
         of_v = rest_of(back, u, v, s, n, zeros[1])
         p, q = turned[0] @ of_u, vh[0] @ of_v
         lost = np.logical_or(apart(p + q, equal), np.logical_and(vanishing, np.absolute(p) + np.absolute(q) > 0))
         if anywhere(lost):
-            taylor.kink("numpy.linalg.svd of a matrix with equal singular values that move apart, or with one of zero")
+            taylor.kink("numpy.linalg.svd of a matrix with equal singular values that move apart")
         nan = np.where(lost, np.nan, 0.0)
         both = np.where(equal, 0, (p + q) / gaps) * ~diagonal + nan
         both = both + on_diagonal(phases(turned, u, n) + phases(vh, v, n) + 0 * s[0])

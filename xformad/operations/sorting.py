@@ -46,7 +46,7 @@ def argpartition_value(x: Value, kth: int | tuple[int, ...], axis: int) -> Value
 
 argpartition = nondifferentiable("argpartition", argpartition_value)
 defbatch(argpartition, along_axes(argpartition))
-deftaylor(argpartition, lambda taylor, ans, x, kth, axis: series.still(order_series(taylor, ans, x, axis), x))
+deftaylor(argpartition, lambda taylor, ans, x, axis, **_: series.still(order_series(taylor, ans, x, axis), x))
 
 
 def lexsort_value(*keys: Value, axis: int) -> Value:

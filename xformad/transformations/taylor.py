@@ -128,8 +128,7 @@ def expand_side(
             name = f"argument {key!r}"
             leaves, structure = tree.flatten(argument)
             flat = [
-                tree.flatten_prefix(structure, c, is_none, f"coefficient {n} of {name}")
-                for n, c in enumerate(given, 1)
+                tree.flatten_prefix(structure, c, is_none, f"coefficient {n} of {name}") for n, c in enumerate(given, 1)
             ]
             alone = structure is tree.LEAF
             tracers = [
@@ -148,9 +147,7 @@ def expand_side(
             aux = tree.map(lambda x: x.value if type(x) is Tracer and x.interpreter is interpreter else x, aux)
     leaves, structure = tree.flatten(out)
     series = [
-        [x.value, *x.extra]
-        if type(x) is Tracer and x.interpreter is interpreter
-        else [constant(x), *[None] * order]
+        [x.value, *x.extra] if type(x) is Tracer and x.interpreter is interpreter else [constant(x), *[None] * order]
         for x in leaves
     ]
     return Expanded(series, structure, aux, interpreter.kinks)
@@ -242,7 +239,7 @@ def taylor(
 
 
 def checked_order(order: int) -> int:
-    if not isinstance(order, int) or isinstance(order, bool) or order < 0:
+    if type(order) is not int or order < 0:
         raise ArgumentError(f"order must be a whole number that is not negative, not {order!r}")
     return order
 
@@ -355,7 +352,8 @@ def run_mixed_partial(
         each = np.asarray(order)
         if each.dtype.kind not in "iu" or np.any(each < 0) or each.shape != spec_of(leaf)[0]:
             raise ArgumentError(
-                f"{name} must be whole numbers that are not negative, of the argument's shape {spec_of(leaf)[0]}, not {order!r}"
+                f"{name} must be whole numbers that are not negative, of the argument's shape {spec_of(leaf)[0]}, "
+                f"not {order!r}"
             )
         orders.append(each)
     total = sum(int(each.sum()) for each in orders)
