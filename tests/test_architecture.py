@@ -195,9 +195,9 @@ def test_import_time() -> None:
     program = """
         import time
         import numpy, numpy.ma, numpy.fft, numpy.linalg, numpy.random
-        start = time.perf_counter()
+        start = time.process_time()  # not disturbed by what else the machine does
         import xformad
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
     """
     assert min(float(run_python(program)) for _ in range(5)) < 0.15
 

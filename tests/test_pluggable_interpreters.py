@@ -258,6 +258,29 @@ def test_bounds_contain_exact_arithmetic() -> None:
     assert Fraction(float(lower)) <= sum(map(Fraction, many.astype(np.float32).tolist())) <= Fraction(float(upper))
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "exp": (-80, 80), "exp2": (-100, 100), "expm1": (-30, 80), "log": (1e-30, 1e3), "log2": (1e-9, 10),
+    "log10": (1e-9, 10), "log1p": (-0.99, 10), "sqrt": (1e-3, 1e9), "cbrt": (-1e3, 1e3), "arctan": (-50, 50),
+    "sinh": (-80, 80), "tanh": (-20, 20), "arcsin": (-1, 1), "arccos": (-1, 1), "arcsinh": (-1e5, 1e5),
+    "arccosh": (1.001, 1e5), "arctanh": (-0.999, 0.999), "sin": (-1e6, 1e6), "cos": (-1e6, 1e6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("single", "truth"), [(np.float32, np.float64), (np.float64, np.longdouble)])
+@pytest.mark.parametrize(("name", "ends"), RANGES.items())
+def test_bounds_contain_what_higher_precision_gives(
+    name: str, ends: tuple[float, float], single: Any, truth: Any
+) -> None:
+    function = getattr(np, name)
+    x = np.random.default_rng(0).uniform(*ends, 2000).astype(single)
+    lower, upper = bounds(function)((x, x))
+    exact = function(x.astype(truth))
+    assert lower.dtype == upper.dtype == single
+    assert np.all(lower.astype(truth) <= exact)
+    assert np.all(exact <= upper.astype(truth))
+    assert np.all(upper - lower <= 20 * np.spacing(np.maximum(np.abs(lower), np.abs(upper))))
+
+
 def test_bounds_refuse_what_they_cannot_know() -> None:
     inside = bounds(lambda x: np.log(x))
     with pytest.raises(ArithmeticError, match=r"log at .* is not defined everywhere within the bounds"):
@@ -268,6 +291,9 @@ def test_bounds_refuse_what_they_cannot_know() -> None:
         bounds(lambda x: x**0.5)((-1.0, 1.0))
     with pytest.raises(ArithmeticError, match="what happens here depends on the point"):
         bounds(lambda x: x[x > 0])((-np.ones(3), np.ones(3)))
+    with pytest.raises(ArithmeticError, match="what happens here depends on the point"):
+        bounds(lambda n: sum(range(n)))((1, 3))
+    assert bounds(lambda n: [1.0, 2.0, 3.0][n])((1, 1)) == (2.0, 2.0)
     here = line_below()
     branching = bounds(lambda x: 1.0 if x > 0 else 2.0)
     with pytest.raises(ArithmeticError, match="^" + re.escape(f"{here}: what happens here")):
