@@ -98,6 +98,12 @@ class Interpreter(ABC):
         """`tracer[index]`. An interpreter may have a shorter way than `process` for this, the commonest operation."""
         return self.process(getitem, (tracer,), {"index": index})
 
+    def keeps_call(self, args: tuple[Value, ...]) -> bool:
+        """Whether calls (`scan`, `checkpoint`, ...) of these arguments are processed as one operation. If not, the function
+        in it is run on the tracers, which is always right.
+        """
+        return False
+
     def escaped(self) -> NoReturn:
         """Refuse to go on with a tracer of an interpreter that has ended."""
         of = getattr(self.fun, "__name__", None)

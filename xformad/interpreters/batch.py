@@ -76,6 +76,9 @@ class Batch(Interpreter):
         """A tracer for an argument whose first axis is the batch."""
         return Tracer(self, value, None)
 
+    def keeps_call(self, args: tuple[Value, ...]) -> bool:
+        return True
+
     def spec(self, tracer: Tracer) -> ShapeDtype:
         value = tracer.value
         shape, dtype = (value.shape, value.dtype) if type(value) is ndarray else spec_of(value)

@@ -48,10 +48,15 @@ class Jvp(Interpreter):
             self.escaped()
         entry = jvp_rules.rules.get(primitive) or entry_for(primitive)
         primals: Sequence[Value]
+        tangents: Sequence[Value]
+        if entry is not None and entry.whole is not None:
+            primals, tangents, _ = self.unwrap(args)
+            ans, tangent = entry.whole(tangents, *primals, **params)
+            return self.moved(primitive, entry, ans, tangent)
         if len(args) == 1:
             x = args[0].value
             primals = (x,)
-            tangents: Sequence[Value] = (args[0].extra,)
+            tangents = (args[0].extra,)
             cusped = type(tangents[0]) is Cusp
             if type(x) is Tracer:
                 ans = x.interpreter.process(primitive, primals, params)
@@ -64,10 +69,10 @@ class Jvp(Interpreter):
             return ans
         if cusped:
             return self.on_both_sides(primitive, entry, ans, args, params)
-        tangent = entry.tangent(primitive, tangents, ans, primals, params)
-        if primitive.multiple:
-            return tuple([self.moving(primitive, entry, *each) for each in zip(ans, tangent, strict=True)])
-        return self.moving(primitive, entry, ans, tangent)
+        return self.moved(primitive, entry, ans, entry.tangent(primitive, tangents, ans, primals, params))
+
+    def keeps_call(self, args: tuple[Value, ...]) -> bool:
+        return not any(type(arg) is Tracer and arg.interpreter is self and type(arg.extra) is Cusp for arg in args)
 
     def unwrap(self, args: tuple[Value, ...]) -> tuple[list[Value], list[Value], bool]:
         """The primals and tangents of the arguments, and whether a tangent is a cusp."""
@@ -82,8 +87,14 @@ class Jvp(Interpreter):
                 tangents.append(None)
         return primals, tangents, cusped
 
+    def moved(self, primitive: Primitive, entry: JvpEntry, ans: Value, tangent: Value) -> Value:
+        """Tracers for a result that moves with what a rule returned."""
+        if primitive.multiple:
+            return tuple([self.moving(primitive, entry, *each) for each in zip(ans, tangent, strict=True)])
+        return self.moving(primitive, entry, ans, tangent)
+
     def moving(self, primitive: Primitive, entry: JvpEntry, ans: Value, tangent: Value) -> Value:
-        """A tracer for a result that moves with what a rule returned."""
+        """A tracer for one part of a result."""
         if tangent is None:
             return ans
         kind = type(tangent)

@@ -44,22 +44,25 @@ class JvpEntry:
     Args:
         rules: one an argument; None says that it contributes nothing.
         joint: in place of `rules`, one for all: `joint(tangents, ans, *args, **params)`.
+        whole: in place of both, one that computes the result too: `whole(tangents, *args, **params) -> (ans, tangent)`.
         strict: whether a tangent of a wrong shape or dtype is refused (a user's rule) or broadcast and cast.
         singular: whether a derivative may be infinite, about which there is no warning: `where` may not take it.
     """
 
-    __slots__ = ("joint", "rules", "singular", "strict")
+    __slots__ = ("joint", "rules", "singular", "strict", "whole")
 
     def __init__(
         self,
         rules: dict[int, JvpRule | None] | None = None,
         *,
         joint: Callable[..., Value] | None = None,
+        whole: Callable[..., tuple[Value, Value]] | None = None,
         strict: bool = False,
         singular: bool = False,
     ) -> None:
         self.rules = rules
         self.joint = joint
+        self.whole = whole
         self.strict = strict
         self.singular = singular
 
@@ -130,6 +133,16 @@ def defjvp_joint(primitive: Primitive, rule: Callable[..., Value], *, strict: bo
         strict: whether a tangent of a wrong shape or dtype is refused, or broadcast and cast.
     """
     jvp_rules[primitive] = JvpEntry(joint=rule, strict=strict)
+
+
+def defjvp_whole(primitive: Primitive, rule: Callable[..., tuple[Value, Value]]) -> None:
+    """Give a primitive a jvp rule that computes the result together with its tangent, for work that they share.
+
+    Args:
+        primitive: the primitive.
+        rule: `rule(tangents, *args, **params) -> (ans, tangent)`, otherwise as for `defjvp_joint`.
+    """
+    jvp_rules[primitive] = JvpEntry(whole=rule, strict=True)
 
 
 def entry_for(primitive: Primitive) -> JvpEntry | None:

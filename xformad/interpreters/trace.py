@@ -49,6 +49,9 @@ class Trace(Interpreter):
         """A tracer for an argument."""
         return self.record(value, None, (), {}, (), Traced(()))
 
+    def keeps_call(self, args: tuple[Value, ...]) -> bool:
+        return True
+
     def spec(self, tracer: Tracer) -> ShapeDtype:
         node: Node = tracer.extra
         return node.spec

@@ -77,6 +77,9 @@ class Vjp(Interpreter):
         spec = SCALAR if type(value) is int else spec_of(value)
         return Tracer(self, value, Node(self.count, value, None, (), NO_PARAMS, (), spec, None))
 
+    def keeps_call(self, args: tuple[Value, ...]) -> bool:
+        return True
+
     def spec(self, tracer: Tracer) -> ShapeDtype:
         node: Node = tracer.extra
         return node.spec

@@ -1,0 +1,298 @@
+"""Branches and loops of unknown length that are one operation: `cond`, `switch`, `while_loop`.
+
+Python's own `if` and `while` work under every transformation too. What is one operation stays one when transformations
+are nested, and under `vmap` it is computed for all examples at once: both branches, or as many steps as the slowest
+example needs.
+
+>>> cond(True, lambda x: 2 * x, lambda x: x, 3.0)
+6.0
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xformad import tree
+from xformad.core.interpreter import ndim_of, shape_of
+from xformad.core.source import user_line
+from xformad.core.typing import Value
+from xformad.errors import TreeError
+from xformad.interpreters.batch_rules import Batched, batch_rules, widened
+from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.vjp_rules import defvjp_joint
+from xformad.operations.selection import where
+from xformad.transformations.calls import (
+    Call,
+    Flat,
+    FlatFunction,
+    batched_over,
+    floating,
+    is_array,
+    pulled_back,
+    pushed_forward,
+    split_tangents,
+)
+from xformad.transformations.loops import Counts, checked_state, repeated, scan_vjp
+
+Branches = tuple[FlatFunction, ...]
+
+
+def switch_value(index: Value, *operands: Value, branches: Branches) -> tuple[Value, ...]:
+    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def switch_vjp(
+    index: Value, *operands: Value, branches: Branches
+) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
+    ans = switch_p.bind(index, *operands, branches=branches)
+
+    def pullback(g: tuple[Value, ...]) -> list[Value]:
+        smooth_in, smooth_out = [floating(x) for x in operands], [floating(x) for x in ans]
+        given = [each for each, smooth in zip(g, smooth_out, strict=True) if smooth]
+        back = tuple([pulled_back(branch, smooth_in, smooth_out) for branch in branches])
+        found = iter(switch_p.bind(index, *operands, *given, branches=back))
+        return [None, *(next(found) if smooth else None for smooth in smooth_in)]
+
+    return ans, pullback
+
+
+def switch_jvp(
+    tangents: Tangents, index: Value, *operands: Value, branches: Branches
+) -> tuple[list[Value], list[Value]]:
+    moving = [t is not None for t in tangents[1:]]
+    given = [t for t in tangents[1:] if t is not None]
+    moved = tuple([pushed_forward(branch, moving) for branch in branches])
+    return split_tangents(switch_p.bind(index, *operands, *given, branches=moved))
+
+
+def switch_batch(size: int, batched: Batched, index: Value, *operands: Value, branches: Branches) -> tuple[Value, ...]:
+    """Where the examples take different branches, all branches are computed, and `where` takes what each example takes."""
+    runs = tuple([batched_over(branch, size, batched[1:]) for branch in branches])
+    if not batched[0]:
+        return switch_p.bind(index, *operands, branches=runs)  # type: ignore[no-any-return]
+    index = np.minimum(np.maximum(index * 1, 0), len(branches) - 1)
+    found = runs[0](*operands)
+    for k, run in enumerate(runs[1:], 1):
+        others = run(*operands)
+        check_alike(found, others)
+        found = tuple([where(widened(index == k, ndim_of(x) - 1), y, x) for x, y in zip(found, others, strict=True)])
+    return found
+
+
+def check_alike(found: Sequence[Value], others: Sequence[Value]) -> None:
+    """Raises TreeError if two branches return arrays of different shapes."""
+    shapes = [[shape_of(x)[1:] for x in outs] for outs in (found, others)]
+    if shapes[0] != shapes[1]:
+        raise TreeError(
+            f"under vmap the branches must return the same shapes, but one returned {shapes[0]}, another {shapes[1]} "
+            f"({user_line()})"
+        )
+
+
+switch_p = Call("switch", switch_value)
+defvjp_joint(switch_p, switch_vjp)
+defjvp_whole(switch_p, switch_jvp)
+batch_rules[switch_p] = switch_batch
+
+
+def switch(index: int, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Call one of several functions: one operation under every transformation.
+
+    Args:
+        index: which one; clipped to those that there are.
+        branches: functions of the operands, which must return the same trees. They may close over traced values.
+        operands: their arguments, pytrees.
+
+    Returns:
+        What the chosen function returns.
+
+    Raises:
+        TreeError: under `vmap`, if they return different trees or shapes.
+
+    >>> switch(1, [np.sin, np.cos, np.tan], 0.0)
+    np.float64(1.0)
+    """
+    if not branches:
+        raise TreeError("switch needs a branch")
+    flats = [Flat(branch, operands) for branch in branches]
+    closed = [len(flat.tracers) for flat in flats]
+    starts = [sum(closed[:i]) for i in range(len(flats))]
+    run: list[Flat] = []
+
+    def taking(flat: Flat, start: int) -> FlatFunction:
+        def branch(*values: Value) -> tuple[Value, ...]:
+            out = flat(*values[start : start + len(flat.tracers)], *values[sum(closed) :])
+            if run and run[0].structure != flat.structure:
+                raise TreeError(
+                    f"the branches must return the same tree, but one returned {run[0].structure}, another "
+                    f"{flat.structure} ({user_line()})"
+                )
+            run.append(flat)
+            return out
+
+        return branch
+
+    tracers = [tracer for flat in flats for tracer in flat.tracers]
+    common = flats[0].operands[closed[0] :]
+    chosen = tuple([taking(flat, start) for flat, start in zip(flats, starts, strict=True)])
+    found = switch_p.bind(index, *tracers, *common, branches=chosen)
+    return run[0].result(found)
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """Call one of two functions: one operation under every transformation.
+
+    Args:
+        pred: the condition, a truth value.
+        true_fun: the function of the operands that is called if it is true.
+        false_fun: the one that is called if not; it must return the same tree.
+        operands: the arguments, pytrees.
+
+    Returns:
+        What the chosen function returns.
+
+    Raises:
+        TreeError: under `vmap`, if they return different trees or shapes.
+
+    >>> from xformad import grad
+    >>> grad(lambda x: cond(x > 1, lambda x: x**2, lambda x: -x, x))(3.0)
+    np.float64(6.0)
+    """
+    return switch(pred != 0 if hasattr(pred, "dtype") else bool(pred), [false_fun, true_fun], *operands)
+
+
+class WhileCounts(tuple[int, int]):
+    """How many constants the condition and the body of a loop have."""
+
+    __slots__ = ()
+
+    def parts(self, values: Sequence[Value]) -> tuple[list[Value], list[Value], list[Value]]:
+        first, second = self[0], self[0] + self[1]
+        return list(values[:first]), list(values[first:second]), list(values[second:])
+
+
+def while_value(*args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts) -> tuple[Value, ...]:
+    """The number of steps, and the final state."""
+    of_condition, of_body, state = counts.parts(args)
+    steps = 0
+    while bool(condition(*of_condition, *state)[0]):
+        state = list(body(*of_body, *state))
+        steps += 1
+    return (steps, *state)
+
+
+def while_vjp(
+    *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
+    """When the number of steps is known, it is a `scan`."""
+    ans = while_p.bind(*args, condition=condition, body=body, counts=counts)
+    of_condition, of_body, state = counts.parts(args)
+
+    def pullback(g: tuple[Value, ...]) -> list[Value]:
+        steps = operator.index(ans[0])
+        if steps:
+            inner = Counts(len(of_body), len(state), 0)
+            found = scan_vjp(*of_body, *state, body=body, counts=inner, length=steps, reverse=False)[1](g[1:])
+        else:
+            found = [None] * len(of_body) + [
+                each if floating(x) else None for each, x in zip(g[1:], state, strict=True)
+            ]
+        return [*[None] * len(of_condition), *found]
+
+    return ans, pullback
+
+
+def while_jvp(
+    tangents: Tangents, *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+) -> tuple[list[Value], list[Value]]:
+    """One loop, with the tangent of the state in its state."""
+    of_condition, of_body, state = counts.parts(args)
+    _, t_body, t_state = counts.parts(tangents)
+    moving_body = [t for t in t_body if t is not None]
+    moving_state = [zeros_like(x) if t is None else t for t, x in zip(t_state, state, strict=True) if floating(x)]
+    step = pushed_forward(body, [*(t is not None for t in t_body), *map(floating, state)])
+
+    def moved(*values: Value) -> tuple[Value, ...]:
+        fixed, rest = values[: len(of_body)], values[len(of_body) :]
+        t_fixed, rest = rest[: len(moving_body)], rest[len(moving_body) :]
+        return step(*fixed, *rest[: len(state)], *t_fixed, *rest[len(state) :])
+
+    def tested(*values: Value) -> tuple[Value, ...]:
+        return condition(*values[: len(of_condition) + len(state)])
+
+    inner = WhileCounts((len(of_condition), len(of_body) + len(moving_body)))
+    found = while_p.bind(
+        *of_condition, *of_body, *moving_body, *state, *moving_state, condition=tested, body=moved, counts=inner
+    )
+    final, of_final = split_tangents(found[1:])
+    return [found[0], *final], [None, *of_final]
+
+
+def while_batch(
+    size: int, batched: Batched, *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+) -> tuple[Value, ...]:
+    """The loop goes on while an example does; those that are done keep their state."""
+    of_condition, of_body, state = counts.parts(args)
+    b_condition, b_body, b_state = counts.parts(batched)
+    state = [x if b else repeated(x, size) for x, b in zip(state, b_state, strict=True)]
+    tested = batched_over(condition, size, (*b_condition, *[True] * len(state)))
+    step = batched_over(body, size, (*b_body, *[True] * len(state)))
+    first = len(of_condition)
+
+    def any_left(*values: Value) -> tuple[Value, ...]:
+        return (np.any(tested(*values[:first], *values[first + 1 :])[0]),)
+
+    def masked(*values: Value) -> tuple[Value, ...]:
+        # The condition's constants come again before those of the body.
+        left = tested(*values[:first], *values[first + len(of_body) + 1 :])[0]
+        count, now = values[first + len(of_body)], values[first + len(of_body) + 1 :]
+        moved = step(*values[first : first + len(of_body)], *now)
+        kept = [where(widened(left, ndim_of(x) - 1), y, x) for x, y in zip(now, moved, strict=True)]
+        return (count + left, *kept)
+
+    inner = WhileCounts((len(of_condition), len(of_condition) + len(of_body)))
+    found = while_p.bind(
+        *of_condition, *of_condition, *of_body, np.zeros(size, int), *state,
+        condition=any_left, body=masked, counts=inner,
+    )  # fmt: skip
+    return tuple(found[1:])
+
+
+while_p = Call("while", while_value)
+defvjp_joint(while_p, while_vjp)
+defjvp_whole(while_p, while_jvp)
+batch_rules[while_p] = while_batch
+
+
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
+    """A loop that goes on while a condition holds: one operation under every transformation, reverse mode included.
+
+    Args:
+        cond_fun: `cond_fun(state) -> truth value`.
+        body_fun: `body_fun(state) -> state`, a function of pytrees. The state keeps its tree, shapes and dtypes.
+        init: the initial state.
+
+    Returns:
+        The final state.
+
+    Raises:
+        TreeError: if the body changes the form of the state.
+
+    >>> while_loop(lambda x: x < 100, lambda x: x * x, 3.0)
+    6561.0
+    """
+
+    def step(state: Any) -> Any:
+        return checked_state(state, body_fun(state), "while_loop")
+
+    condition, body = Flat(cond_fun, (init,)), Flat(step, (init,))
+    state = body.operands[len(body.tracers) :]
+    counts = WhileCounts((len(condition.tracers), len(body.tracers)))
+    found = while_p.bind(*condition.tracers, *body.tracers, *state, condition=condition, body=body, counts=counts)
+    leaves, structure = tree.flatten(init)
+    rest = iter(found[1:])
+    return tree.unflatten(structure, [next(rest) if is_array(leaf) else leaf for leaf in leaves])

@@ -1,0 +1,308 @@
+"""Loops that are one operation: `scan`, `map` and `fori_loop`.
+
+A Python loop works under every transformation too, and is recorded step by step. A loop that is one operation is
+transformed as a whole: its derivative is again a loop.
+
+>>> import numpy as np
+>>> from xformad import grad
+>>> grad(lambda x: scan(lambda total, factor: (total * factor, total), x, np.array([2.0, 3.0]))[0])(1.0)
+np.float64(6.0)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from xformad import tree
+from xformad.core.graph import describe
+from xformad.core.interpreter import shape_of, spec_of
+from xformad.core.source import user_line
+from xformad.core.typing import ShapeDtype, Value
+from xformad.errors import TreeError
+from xformad.interpreters.batch_rules import Batched, batch_rules
+from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.vjp_rules import defvjp_joint
+from xformad.operations import joining
+from xformad.transformations.calls import (
+    Call,
+    Flat,
+    FlatFunction,
+    batched_over,
+    floating,
+    is_array,
+    pulled_back,
+    pushed_forward,
+    split_tangents,
+)
+
+
+@final
+class Counts(NamedTuple):
+    """How many of a loop's operands are constants, parts of the state, and sequences."""
+
+    constants: int
+    state: int
+    sequences: int
+
+    def parts(self, values: Sequence[Value]) -> tuple[list[Value], list[Value], list[Value]]:
+        first, second = self.constants, self.constants + self.state
+        return list(values[:first]), list(values[first:second]), list(values[second : second + self.sequences])
+
+
+def scan_value(*args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool) -> tuple[Value, ...]:
+    """The state after all steps, and what each step returned beside it, stacked."""
+    constants, state, sequences = counts.parts(args)
+    rows: list[tuple[Value, ...]] = []
+    for i in range(length - 1, -1, -1) if reverse else range(length):
+        out = body(*constants, *state, *[x[i] for x in sequences])
+        state = list(out[: counts.state])
+        rows.append(out[counts.state :])
+    if reverse:
+        rows.reverse()
+    return (*state, *[joining.stack.bind(*column, axis=0) for column in zip(*rows, strict=True)])
+
+
+def scan_vjp(
+    *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
+    """The states before each step are kept. The pullback is a loop in the other direction, that runs each step again."""
+
+    def saving(*values: Value) -> tuple[Value, ...]:
+        return (*body(*values), *counts.parts(values)[1])
+
+    saved = scan_p.bind(*args, body=saving, counts=counts, length=length, reverse=reverse)
+    ans, states = saved[: len(saved) - counts.state], saved[len(saved) - counts.state :]
+    constants, init, xs = counts.parts(args)
+    smooth_in = [floating(x) for x in args]
+    smooth_out = [floating(x) for x in ans]
+    of_constants, of_state, _ = counts.parts(smooth_in)
+    step = pulled_back(body, smooth_in, smooth_out)
+    moving = sum(of_state)
+    inner = Counts(len(constants), moving + sum(of_constants), len(init) + len(xs) + sum(smooth_out[counts.state :]))
+
+    def back(*values: Value) -> tuple[Value, ...]:
+        """One step back: from the cotangent of the state after it, and the sum of those of the constants, to that before."""
+        fixed, cotangents, rows = inner.parts(values)
+        before, rest = rows[: len(init) + len(xs)], rows[len(init) + len(xs) :]
+        found = step(*fixed, *before, *cotangents[:moving], *rest)
+        of_fixed, others = found[: sum(of_constants)], found[sum(of_constants) :]
+        totals = [total + each for total, each in zip(cotangents[moving:], of_fixed, strict=True)]
+        return (*others[:moving], *totals, *others[moving:])
+
+    def pullback(g: tuple[Value, ...]) -> list[Value]:
+        given = [each for each, smooth in zip(g, smooth_out, strict=True) if smooth]
+        zeros = [zeros_like(x) for x, smooth in zip(constants, of_constants, strict=True) if smooth]
+        found = scan_p.bind(
+            *constants, *given[:moving], *zeros, *states, *xs, *given[moving:],
+            body=back, counts=inner, length=length, reverse=not reverse,
+        )  # fmt: skip
+        totals, others = found[moving : inner.state], [*found[:moving], *found[inner.state :]]
+        rest = iter([*totals, *others])
+        return [next(rest) if smooth else None for smooth in smooth_in]
+
+    return ans, pullback
+
+
+def scan_jvp(
+    tangents: Tangents, *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+) -> tuple[list[Value], list[Value]]:
+    """One loop, with the tangent of the state in its state."""
+    constants, state, xs = counts.parts(args)
+    of_constants, of_state, of_xs = counts.parts(tangents)
+    moving_state = [zeros_like(x) if t is None else t for t, x in zip(of_state, state, strict=True) if floating(x)]
+    moving_constants = [t for t in of_constants if t is not None]
+    moving_xs = [t for t in of_xs if t is not None]
+    moving = [*(t is not None for t in of_constants), *(floating(x) for x in state), *(t is not None for t in of_xs)]
+    step = pushed_forward(body, moving)
+    inner = Counts(len(constants) + len(moving_constants), len(state) + len(moving_state), len(xs) + len(moving_xs))
+
+    def moved(*values: Value) -> tuple[Value, ...]:
+        fixed, inside, rows = inner.parts(values)
+        given = (*fixed[len(constants) :], *inside[len(state) :], *rows[len(xs) :])
+        outs, ts = split_tangents(step(*fixed[: len(constants)], *inside[: len(state)], *rows[: len(xs)], *given))
+        cut = counts.state
+        return (*outs[:cut], *present(ts[:cut]), *outs[cut:], *present(ts[cut:]))
+
+    found = scan_p.bind(
+        *constants, *moving_constants, *state, *moving_state, *xs, *moving_xs,
+        body=moved, counts=inner, length=length, reverse=reverse,
+    )  # fmt: skip
+    final, of_final = split_tangents(found[: inner.state])
+    ys, of_ys = split_tangents(found[inner.state :])
+    return [*final, *ys], [*of_final, *of_ys]
+
+
+def present(tangents: Sequence[Value]) -> list[Value]:
+    return [t for t in tangents if t is not None]
+
+
+def repeated(x: Value, size: int) -> Value:
+    """A value for every example of a batch."""
+    return np.broadcast_to(x, (size, *shape_of(x))) if hasattr(x, "shape") else np.full(size, x)
+
+
+def scan_batch(
+    size: int, batched: Batched, *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+) -> tuple[Value, ...]:
+    """One loop over batches: the steps stay the first axis of what is gone through."""
+    constants, state, xs = counts.parts(args)
+    of_constants, of_state, of_xs = counts.parts(batched)
+    state = [x if b else repeated(x, size) for x, b in zip(state, of_state, strict=True)]
+    xs = [np.swapaxes(x, 0, 1) if b else x for x, b in zip(xs, of_xs, strict=True)]
+    step = batched_over(body, size, (*of_constants, *[True] * len(state), *of_xs))
+    found = scan_p.bind(*constants, *state, *xs, body=step, counts=counts, length=length, reverse=reverse)
+    return (*found[: counts.state], *[np.swapaxes(y, 0, 1) for y in found[counts.state :]])
+
+
+scan_p = Call("scan", scan_value)
+defvjp_joint(scan_p, scan_vjp)
+defjvp_whole(scan_p, scan_jvp)
+batch_rules[scan_p] = scan_batch
+
+
+def scan_length(xs: Any, length: int | None, name: str) -> int:
+    """The number of steps.
+
+    Raises:
+        TreeError: if the sequences have different lengths, or none tells it.
+    """
+    leaves, structure = tree.flatten(xs)
+    first = None if length is None else f"length is {length}"
+    for leaf, path in zip(leaves, structure.paths("xs"), strict=True):
+        shape = shape_of(leaf) if is_array(leaf) else ()
+        if not shape:
+            raise TreeError(f"{path} of {name} has no axis to go along: each leaf of xs needs one entry a step")
+        if first is None:
+            length, first = shape[0], f"{path} has length {shape[0]}"
+        elif shape[0] != length:
+            raise TreeError(
+                f"{first}, but {path} has length {shape[0]}; {name} goes along the first axis of all of them"
+            )
+    if length is None:
+        raise TreeError(f"{name} without xs needs length=, the number of steps")
+    return length
+
+
+def checked_state(old: Any, new: Any, name: str) -> Any:
+    """The new state of a loop, which must be like the old one.
+
+    Raises:
+        TreeError: if the tree, a shape or a dtype differs.
+    """
+    leaves, structure = tree.flatten(old)
+    found = tree.flatten_like(structure, new, f"the state that the body of {name} returned")
+    for before, after, path in zip(leaves, found, structure.paths("state"), strict=True):
+        if not is_array(before):
+            if before is not after and before != after:
+                raise TreeError(f"{path} of {name} is no number, so the body must return it as it is ({user_line()})")
+        elif spec_of(before) != spec_of(after):
+            shape, dtype = spec_of(before)
+            other, kind = spec_of(after)
+            what = f"{path} of {name} is {describe(shape, dtype)}, but the body returned {describe(other, kind)}"
+            raise TreeError(
+                f"{what}; a state keeps its shape and dtype: change the initial one, or cast ({user_line()})"
+            )
+    return new
+
+
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """A loop over the first axis of arrays that carries a state along: one operation under every transformation.
+
+    The tape of a backward pass keeps the state before each step, and runs the step again.
+
+    Args:
+        body: `body(state, x) -> (state, y)`, a function of pytrees. The state keeps its tree, shapes and dtypes. It may
+            close over traced values.
+        init: the initial state.
+        xs: a pytree of arrays whose first axis has one entry a step; None if there is nothing to go along.
+        length: the number of steps, needed if there are no arrays in `xs`.
+        reverse: whether to go from the last entry to the first.
+
+    Returns:
+        `(state, ys)`: the final state, and the second results, each leaf stacked along a first axis.
+
+    Raises:
+        TreeError: if lengths differ, or if the body changes the form of the state.
+
+    >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
+    (np.float64(6.0), array([0., 1., 3.]))
+    """
+    count = scan_length(xs, length, "scan")
+
+    def step(state: Any, x: Any) -> tuple[Any, Any]:
+        out = body(state, x)
+        if not is_pair(out):
+            raise TreeError(f"the body of scan must return a pair (state, y), but it returned {out!r} ({user_line()})")
+        return checked_state(state, out[0], "scan"), out[1]
+
+    flat = Flat(step, (init, xs))
+    if not count:
+        empty = body(init, tree.map(lambda x: np.zeros(*row_spec(x)), xs))[1]
+        return init, tree.map(lambda y: np.zeros((0, *shape_of(y)), spec_of(y)[1]) if is_array(y) else y, empty)
+    states = sum(is_array(leaf) for leaf in tree.leaves_of(init))
+    counts = Counts(len(flat.tracers), states, len(flat.operands) - len(flat.tracers) - states)
+    found: tuple[Any, Any] = flat.result(
+        scan_p.bind(*flat.operands, body=flat, counts=counts, length=count, reverse=reverse)
+    )
+    return found
+
+
+def is_pair(out: Any) -> bool:
+    return isinstance(out, tuple) and len(out) == 2
+
+
+def row_spec(x: Value) -> ShapeDtype:
+    shape, dtype = spec_of(x)
+    return shape[1:], dtype
+
+
+def map(fun: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001 - as the field calls it
+    """A function of one entry applied to each along the first axis of arrays, one after the other: `vmap` in less memory.
+
+    Args:
+        fun: a function of a pytree, with a pytree as result.
+        xs: a pytree of arrays of the same length.
+
+    Returns:
+        A tree like the result of `fun`, each leaf stacked along a first axis.
+
+    Raises:
+        TreeError: if lengths differ.
+
+    >>> map(lambda x: x**2, np.array([1.0, 3.0]))
+    array([1., 9.])
+    """
+    scan_length(xs, None, "map")
+    return scan(lambda state, x: (state, fun(x)), None, xs)[1]
+
+
+def fori_loop(lower: int, upper: int, body: Callable[[int, Any], Any], init: Any) -> Any:
+    """A loop over whole numbers that carries a state: `for i in range(lower, upper): state = body(i, state)`.
+
+    Args:
+        lower, upper: the first number, and the one after the last.
+        body: `body(i, state) -> state`, a function of pytrees.
+        init: the initial state.
+
+    Returns:
+        The final state.
+
+    Raises:
+        TreeError: if the body changes the form of the state.
+
+    >>> fori_loop(1, 5, lambda i, product: product * i, 1.0)
+    np.float64(24.0)
+    """
+    numbers = np.arange(operator.index(lower), operator.index(upper))
+    return scan(lambda state, i: (body(i, state), None), init, numbers)[0]
