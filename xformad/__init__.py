@@ -28,7 +28,10 @@ from xformad.errors import (
     XformadError,
 )
 from xformad.interpreters.evaluate import evaluate
+from xformad.transformations.branches import cond, switch, while_loop
+from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
+from xformad.transformations.loops import fori_loop, map, scan  # noqa: A004 - as the field calls it
 from xformad.transformations.matrices import (
     jacfwd,
     jacobian,
@@ -75,11 +78,15 @@ __all__ = [
     "TreeError",
     "UnsupportedError",
     "XformadError",
+    "checkpoint",
+    "checkpoint_scan",
+    "cond",
     "derivatives",
     "divergence",
     "elementwise_grad",
     "evaluate",
     "extend",
+    "fori_loop",
     "ggnvp",
     "grad",
     "hessian",
@@ -94,12 +101,15 @@ __all__ = [
     "linearize",
     "make_jvp",
     "make_vjp",
+    "map",
     "mixed_partial",
     "numpy",
     "operations",
+    "scan",
     "sparse_hessian",
     "sparse_jacobian",
     "stop_gradient",
+    "switch",
     "taylor",
     "testing",
     "trace",
@@ -113,4 +123,5 @@ __all__ = [
     "vhp",
     "vjp",
     "vmap",
+    "while_loop",
 ]
