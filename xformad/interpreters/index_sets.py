@@ -111,7 +111,7 @@ def plain(x: Value) -> Value:
     return x.interpreter.plain(x) if type(x) is Tracer else x
 
 
-index_set_rules: Final[RuleTable[IndexSetRule]] = RuleTable("index set", "xformad.extend.defindexset")
+index_set_rules: Final[RuleTable[IndexSetRule]] = RuleTable("sparsity", "xformad.extend.defindexset")
 
 
 def defindexset(primitive: Primitive, rule: IndexSetRule) -> None:
@@ -124,7 +124,7 @@ def defindexset(primitive: Primitive, rule: IndexSetRule) -> None:
             the primitive returns a tuple. It must leave nothing out: at no point may an entry depend on more.
 
     Raises:
-        ValueError: if the primitive has an index set rule already.
+        ValueError: if the primitive has such a rule already.
     """
     index_set_rules[primitive] = rule
 

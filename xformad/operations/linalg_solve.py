@@ -16,7 +16,7 @@ from xformad.core.typing import Value
 from xformad.interpreters import series
 from xformad.interpreters.batch_rules import Batched, as_it_is, defbatch, lined_up
 from xformad.interpreters.dependence import Dependence, united
-from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, per_matrix
+from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, per_matrix, present
 from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import Kinks, deftaylor
@@ -87,11 +87,12 @@ solve: Primitive = smooth("solve", np.linalg.solve, solve_vjp_matrix, solve_vjp_
 
 def solve_index_set(dependences: Dependences, ans: Value, a: Value, b: Value) -> Dependence:
     """A column of the result depends on that of b and on the whole matrix."""
-    if np.ndim(b) > 1:
-        of_a = along_axes(-2, -1)((dependences[0], None), ans, a, b)
-        return united([of_a, along_axes(-2)((None, dependences[1]), ans, a, b)])
-    found: Dependence = per_matrix(dependences, ans, a, b[:, None])
-    return found
+    if np.ndim(b) == 1:
+        found: Dependence = per_matrix(dependences, ans, a, b[:, None])
+        return found
+    rules = (along_axes(-2, -1), along_axes(-2))
+    each = [rules[i]((None,) * i + (of_argument,), ans, a, b) for i, of_argument in present(dependences)]
+    return united(each)
 
 
 defindexset(solve, solve_index_set)

@@ -240,7 +240,7 @@ def of_length(vector: Value, length: int, matrix: SparseDerivative) -> Value:
 
 def name_of(fun: Callable[..., Any]) -> str:
     wrapped = getattr(fun, "__wrapped__", fun)
-    return str(getattr(wrapped, "__name__", "function"))
+    return str(getattr(wrapped, "__name__", None) or getattr(wrapped, "name", "function"))
 
 
 def sparse_jacobian(
