@@ -10,7 +10,7 @@ import pytest
 
 import xformad
 import xformad.numpy as xnp
-from xformad import grad, hessian, jvp, sparse_jacobian, vmap
+from xformad import cond, grad, hessian, jvp, sparse_jacobian, switch, vmap
 from xformad.extend import Dependence, Tracer, defindexset, defvjp, primitive
 from xformad.interpreters.dependence import stacked, united
 from xformad.interpreters.index_sets import IndexSets, elementwise, index_set_rules
@@ -69,6 +69,37 @@ def test_choices_by_values_depend_on_all_that_could_be_chosen() -> None:
     assert sets(lambda x: np.reshape(x, (2, 2))[np.argmax(x[:2])]) == [[0, 2], [1, 3]]
     assert sets(lambda x: np.reshape(x, (2, 2))[:, np.argmax(x[:2])]) == [[0, 1], [2, 3]]
     assert sets(lambda x: np.reshape(x, (2, 2))[np.reshape(x, (2, 2)) > 1.0]) == [everything]
+
+
+def test_every_branch_of_a_condition_counts() -> None:
+    def chosen(x: Any) -> Any:
+        return cond(x[0] > 0, lambda y: y[1] * y, lambda y: np.sinh(y) * y[2], x)
+
+    assert sets(chosen) == [[0, 1, 2], [1, 2], [1, 2], [1, 2, 3]]
+    # The logarithm is of negative numbers; no matter, nor is there a warning.
+    assert sets(lambda x: cond(x[0] > 0, lambda y: y, np.log, x)) == [[0], [1], [2], [3]]
+    assert sets(lambda x: cond(True, np.sin, lambda y: y[::-1], x)) == [[0], [1], [2], [3]]
+    largest: Any = np.argmax
+    assert sets(lambda x: switch(largest(x), [np.sum, np.prod, lambda y: y[0]], x)) == [[0, 1, 2, 3]]
+    hessian = xformad.sparse_hessian(lambda x: np.sum(chosen(x)[1:]), X, verify=True)
+    for x in (np.abs(X), np.abs(X) * [-1, 1, 1, 1]):
+        np.testing.assert_allclose(
+            hessian(x).toarray(), xformad.hessian(lambda x: np.sum(chosen(x)[1:]))(x), atol=1e-14
+        )
+    with pytest.raises(xformad.TreeError, match="under a sparse derivative the branches must return the same shapes"):
+        sets(lambda x: cond(x[0] > 0, lambda y: y, lambda y: y[1:], x))
+
+
+def test_loops_and_checkpoints() -> None:
+    assert sets(lambda x: xformad.scan(lambda c, y: (c + y, c * y), 0.0, x)[1]) == [
+        [0],
+        [0, 1],
+        [0, 1, 2],
+        [0, 1, 2, 3],
+    ]
+    assert sets(xformad.checkpoint(lambda x: x * x[::-1])) == [[0, 3], [1, 2], [1, 2], [0, 3]]
+    energy = xformad.checkpoint(lambda x: np.sum(x[1:] * x[:-1]))
+    assert sets(grad(energy)) == [[1], [0, 2], [1, 3], [2]]
 
 
 def test_gradients_are_scattered_to_all_places_that_could_be_chosen() -> None:

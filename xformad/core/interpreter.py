@@ -50,12 +50,14 @@ class Interpreter(ABC):
     Attributes:
         name: what messages call the transformation: `"grad"`, `"vmap"`.
         carries: what a value loses when it leaves the interpreter's sight, for messages.
+        takes_every_branch: whether `switch` and `cond` run all branches, where its tracers choose between them.
         level: larger is newer; 0 before the interpreter is entered.
         live: whether it is at work. The tracers of one that is not have escaped.
     """
 
     name: ClassVar[str] = "interpreter"
     carries: ClassVar[str] = "derivative"
+    takes_every_branch: ClassVar[bool] = False
 
     level = 0
     live = False

@@ -7,10 +7,10 @@
     >>> y.extra.rows()
     [[0, 1], [1, 2]]
 
-It runs at one point, and what it finds holds at every point: where a choice depends on the values, as in `where`, `max`
-and `sort`, a result depends on all that could be chosen. So values without derivative that may be others at another point,
-such as comparisons and positions, are traced, too, with empty sets. Fixed at the point are only those choices that no
-array operation makes: Python's branches and loops, `int(x)`, `float(x)` of what has no derivative.
+It runs at one point, and what it finds holds at every point: where a choice depends on the values, as in `where`, `max`,
+`sort` and `xformad.cond`, a result depends on all that could be chosen. So values without derivative that may be others at
+another point, such as comparisons and positions, are traced, too, with empty sets. Fixed at the point are only those
+choices that no array operation makes: Python's branches and loops, `int(x)`, `float(x)` of what has no derivative.
 
 What a primitive does with sets follows from its vjp rules where these say that it is elementwise, moves data, or has no
 derivative. Others have a rule here, or else every entry of their result depends on all entries of their arguments.
@@ -52,6 +52,7 @@ class IndexSets(Interpreter):
     """
 
     name: ClassVar[str] = "index_sets"
+    takes_every_branch: ClassVar[bool] = True
 
     def __init__(self, width: int, fun: Callable[..., Any] | None = None) -> None:
         super().__init__(fun)

@@ -18,8 +18,9 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.interpreter import ndim_of, shape_of
+from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
-from xformad.core.typing import Value
+from xformad.core.typing import Shape, Value
 from xformad.errors import TreeError
 from xformad.interpreters.batch_rules import Batched, batch_rules, widened
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
@@ -42,6 +43,12 @@ Branches = tuple[FlatFunction, ...]
 
 
 def switch_value(index: Value, *operands: Value, branches: Branches) -> tuple[Value, ...]:
+    if type(index) is Tracer and index.interpreter.takes_every_branch:
+        with np.errstate(all="ignore"):
+            found = [branch(*operands) for branch in branches]
+        for others in found[1:]:
+            check_alike(list(map(shape_of, found[0])), list(map(shape_of, others)), "a sparse derivative")
+        return merged(index, found)
     return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
 
 
@@ -74,21 +81,28 @@ def switch_batch(size: int, batched: Batched, index: Value, *operands: Value, br
     runs = tuple([batched_over(branch, size, batched[1:]) for branch in branches])
     if not batched[0]:
         return switch_p.bind(index, *operands, branches=runs)  # type: ignore[no-any-return]
-    index = np.minimum(np.maximum(index * 1, 0), len(branches) - 1)
-    found = runs[0](*operands)
-    for k, run in enumerate(runs[1:], 1):
-        others = run(*operands)
-        check_alike(found, others)
-        found = tuple([where(widened(index == k, ndim_of(x) - 1), y, x) for x, y in zip(found, others, strict=True)])
-    return found
+    found = [run(*operands) for run in runs]
+    for others in found[1:]:
+        check_alike([shape_of(x)[1:] for x in found[0]], [shape_of(x)[1:] for x in others], "vmap")
+    return merged(index, found)
 
 
-def check_alike(found: Sequence[Value], others: Sequence[Value]) -> None:
+def merged(index: Value, found: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
+    """Of the results of all branches those that the index chooses, for each example if it is batched."""
+    index = np.minimum(np.maximum(index * 1, 0), len(found) - 1)
+    results = found[0]
+    for k, others in enumerate(found[1:], 1):
+        results = tuple(
+            [where(widened(index == k, ndim_of(x) - 1), y, x) for x, y in zip(results, others, strict=True)]
+        )
+    return results
+
+
+def check_alike(shapes: list[Shape], others: list[Shape], under: str) -> None:
     """Raises TreeError if two branches return arrays of different shapes."""
-    shapes = [[shape_of(x)[1:] for x in outs] for outs in (found, others)]
-    if shapes[0] != shapes[1]:
+    if shapes != others:
         raise TreeError(
-            f"under vmap the branches must return the same shapes, but one returned {shapes[0]}, another {shapes[1]} "
+            f"under {under} the branches must return the same shapes, but one returned {shapes}, another {others} "
             f"({user_line()})"
         )
 

@@ -256,8 +256,8 @@ def sparse_jacobian(
 
     Args:
         fun: a function of pytrees, with a pytree of floating-point arrays as result. Its pattern must not depend on how
-            Python branches on values: `verify` finds out. `numpy.where`, `maximum`, `sort` and indices that depend on
-            values are no matter.
+            Python branches on values, or on how long a `while_loop` runs: `verify` finds out. `numpy.where`, `maximum`,
+            `sort`, `xformad.cond` and indices that depend on values are no matter.
         args, kwargs: its arguments at one point. Those differentiated must be real; the pattern is right for all their
             values, and for all floating-point values of the others.
         argnums: the arguments to differentiate with respect to, as for `grad`.
