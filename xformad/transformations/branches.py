@@ -107,7 +107,7 @@ def check_alike(shapes: list[Shape], others: list[Shape], under: str) -> None:
         )
 
 
-switch_p = Call("switch", switch_value)
+switch_p = Call("switch", switch_value, recorded=True)
 defvjp_joint(switch_p, switch_vjp)
 defjvp_whole(switch_p, switch_jvp)
 batch_rules[switch_p] = switch_batch
@@ -276,7 +276,7 @@ def while_batch(
     return tuple(found[1:])
 
 
-while_p = Call("while", while_value)
+while_p = Call("while", while_value, recorded=True)
 defvjp_joint(while_p, while_vjp)
 defjvp_whole(while_p, while_jvp)
 batch_rules[while_p] = while_batch

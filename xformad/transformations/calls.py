@@ -16,15 +16,16 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import Interpreter, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cusps import tangent_of
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.vjp import Vjp
 from xformad.interpreters.vjp_rules import defvjp_joint
-from xformad.transformations.closures import captured, replaced
+from xformad.transformations.closures import Closure
 from xformad.transformations.pullback import record
 from xformad.transformations.transformed import Key
 from xformad.transformations.vmap import vmap
@@ -34,17 +35,24 @@ FlatFunction: TypeAlias = Callable[..., tuple[Value, ...]]
 
 
 class Call(Primitive):
-    """A primitive that holds functions. Its implementation is bindable: it runs the functions, whatever the operands are."""
+    """A primitive that holds functions. Its implementation is bindable: it runs the functions, whatever the operands are.
 
-    def __init__(self, name: str, implementation: Callable[..., tuple[Value, ...]]) -> None:
+    Args:
+        name, implementation: as for `Primitive`.
+        recorded: whether reverse mode may record what the functions do, operation by operation, where nothing below is
+            traced: nobody is there to see the call as one operation, and its functions need not be run twice.
+    """
+
+    def __init__(self, name: str, implementation: Callable[..., tuple[Value, ...]], *, recorded: bool = False) -> None:
         super().__init__(name, implementation, multiple=True)
+        self.recorded = recorded
 
     def bind(self, *args: Value, **params: Any) -> Value:
         newest = None
         for arg in args:
             if type(arg) is Tracer and (newest is None or arg.interpreter.level > newest.level):
                 newest = arg.interpreter
-        if newest is None or not newest.keeps_call(args):
+        if newest is None or not newest.keeps_call(args) or (self.recorded and is_lowest(newest, args)):
             return self.implementation(*args, **params)
         results = newest.process(self, args, params)
         if any(type(x) is Tracer and x.interpreter is newest and holds(x, newest.level) for x in results):
@@ -54,6 +62,13 @@ class Call(Primitive):
     def leaked(self, *args: Value, **params: Any) -> Value:
         """What to do where a function closes over a traced value that `closures` did not find: run it as it is."""
         return self.implementation(*args, **params)
+
+
+def is_lowest(interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
+    """Whether an interpreter is that of reverse mode, and no argument is traced below it."""
+    return isinstance(interpreter, Vjp) and not any(
+        type(arg) is Tracer and (arg.interpreter is not interpreter or type(arg.value) is Tracer) for arg in args
+    )
 
 
 def holds(tracer: Tracer, level: int) -> bool:
@@ -89,8 +104,8 @@ class Flat:
     """
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.fun = fun
-        self.tracers = captured(fun)
+        self.closure = Closure(fun)
+        self.tracers = self.closure.tracers
         self.leaves, self.in_structure = tree.flatten(args)
         self.positions = [i for i, leaf in enumerate(self.leaves) if is_array(leaf)]
         self.operands = [*self.tracers, *(self.leaves[i] for i in self.positions)]
@@ -100,7 +115,7 @@ class Flat:
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
         count = len(self.tracers)
-        fun = replaced(self.fun, self.tracers, list(values[:count]))
+        fun = self.closure.of(list(values[:count]))
         leaves = list(self.leaves)
         for i, value in zip(self.positions, values[count:], strict=True):
             leaves[i] = value

@@ -5,8 +5,8 @@ The body of a loop often uses what stands around it:
     grad(lambda w: scan(lambda state, x: (np.tanh(w @ state + x), state), init, xs)[0])
 
 Here `w` is a traced value in a cell of the body's closure. A loop that is one operation must have it among its operands,
-or its derivative would be lost. `captured` finds such values, and `replaced` makes the same function with others in their
-place: the code is the same, the cells are new. Looked through are the closures of functions, their defaults, nested
+or its derivative would be lost. A `Closure` finds such values, and makes the same function with others in their place: the
+code is the same, the cells are new. Looked through are the closures of functions, their defaults, nested
 functions, `functools.partial`, bound methods, transformed functions, and pytrees of all these.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from types import CellType, FunctionType, MethodType
-from typing import Any
+from typing import Any, final
 
 from xformad import tree
 from xformad.core.primitive import Tracer
@@ -23,23 +23,19 @@ from xformad.core.typing import Value
 from xformad.transformations.transformed import Transformed
 
 
-def captured(fun: Callable[..., Any]) -> list[Tracer]:
-    """The traced values that a function closes over, each once.
-
-    >>> captured(lambda x: x)
-    []
-    """
-    found: dict[int, Tracer] = {}
-    seen: set[int] = set()
-    waiting: list[Any] = [fun]
+def search(x: Any) -> tuple[dict[int, Any], list[Tracer]]:
+    """What a function, or a container of such, reaches, by identity; and the traced values among it, each once."""
+    tracers: dict[int, Tracer] = {}
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [x]
     while waiting:
         x = waiting.pop()
         if type(x) is Tracer:
-            found[id(x)] = x
+            tracers[id(x)] = x
         elif id(x) not in seen:
-            seen.add(id(x))
+            seen[id(x)] = x
             waiting += parts_of(x)
-    return list(found.values())
+    return seen, list(tracers.values())
 
 
 def parts_of(x: Any) -> Iterator[Any]:
@@ -48,8 +44,7 @@ def parts_of(x: Any) -> Iterator[Any]:
         for cell in x.__closure__ or ():
             if not is_empty(cell):
                 yield cell.cell_contents
-        yield from x.__defaults__ or ()
-        yield from (x.__kwdefaults__ or {}).values()
+        yield from (x.__defaults__, x.__kwdefaults__)
     elif isinstance(x, functools.partial):
         yield from (x.func, x.args, x.keywords)
     elif isinstance(x, MethodType):
@@ -69,47 +64,71 @@ def is_empty(cell: CellType) -> bool:
     return False
 
 
-def replaced(fun: Callable[..., Any], tracers: list[Tracer], values: list[Value]) -> Callable[..., Any]:
-    """The function with these values in the place of the tracers that it closes over."""
-    if not tracers:
-        return fun
-    instead = {id(tracer): value for tracer, value in zip(tracers, values, strict=True)}
-    rebuilt: Callable[..., Any] = rebuild(fun, instead, {})
-    return rebuilt
+@final
+class Closure:
+    """A function and the traced values that it closes over.
 
+    Args:
+        fun: the function.
 
-def rebuild(x: Any, instead: dict[int, Value], done: dict[int, Any]) -> Any:
-    """`x` with values in the place of tracers; `x` itself where it holds none of them."""
-    if type(x) is Tracer:
-        return instead.get(id(x), x)
-    if id(x) in done:
-        return done[id(x)]
-    if not any(id(tracer) in instead for tracer in captured(x)):
-        return x
-    if isinstance(x, FunctionType):
-        return rebuild_function(x, instead, done)
-    if isinstance(x, functools.partial):
-        args = rebuild(x.args, instead, done)
-        return functools.partial(rebuild(x.func, instead, done), *args, **rebuild(x.keywords, instead, done))
-    if isinstance(x, MethodType):
-        return MethodType(rebuild(x.__func__, instead, done), rebuild(x.__self__, instead, done))
-    if isinstance(x, Transformed):
-        return Transformed(x.transform, rebuild(x.fun, instead, done), x.options, x.name)
-    leaves, structure = tree.flatten(x)
-    return tree.unflatten(structure, [rebuild(leaf, instead, done) for leaf in leaves])
+    Attributes:
+        tracers: the traced values.
+    """
 
+    def __init__(self, fun: Callable[..., Any]) -> None:
+        self.fun = fun
+        seen, self.tracers = search(fun)
+        self.holders = {key for key, x in seen.items() if search(x)[1]} if self.tracers else set()
+        self.last: tuple[list[Value], Callable[..., Any]] = (list(self.tracers), fun)
 
-def rebuild_function(fun: FunctionType, instead: dict[int, Value], done: dict[int, Any]) -> FunctionType:
-    """A function of the same code, which shares those cells that hold no tracer, so that it may write into them."""
-    cells = fun.__closure__ or ()
-    held = [not is_empty(cell) and bool(captured(cell.cell_contents)) for cell in cells]
-    closure = tuple([CellType() if h else cell for cell, h in zip(cells, held, strict=True)])
-    new = FunctionType(fun.__code__, fun.__globals__, fun.__name__, None, closure)
-    done[id(fun)] = new  # before its cells are filled: a recursive function holds itself
-    functools.update_wrapper(new, fun)
-    for cell, old, h in zip(closure, cells, held, strict=True):
-        if h:
-            cell.cell_contents = rebuild(old.cell_contents, instead, done)
-    new.__defaults__ = rebuild(fun.__defaults__, instead, done)
-    new.__kwdefaults__ = rebuild(fun.__kwdefaults__, instead, done)
-    return new
+    def of(self, values: list[Value]) -> Callable[..., Any]:
+        """The function with these values in the place of the tracers."""
+        if not self.tracers:
+            return self.fun
+        known, fun = self.last  # the steps of a loop have the same ones
+        if all(x is y for x, y in zip(known, values, strict=True)):
+            return fun
+        instead = {id(tracer): value for tracer, value in zip(self.tracers, values, strict=True)}
+        rebuilt: Callable[..., Any] = self.rebuilt(self.fun, instead, {})
+        self.last = (values, rebuilt)
+        return rebuilt
+
+    def rebuilt(self, x: Any, instead: dict[int, Value], done: dict[int, Any]) -> Any:
+        """`x` with values in the place of tracers; `x` itself where it holds none of them."""
+        key = id(x)
+        if type(x) is Tracer:
+            return instead.get(key, x)
+        if key in done:
+            return done[key]
+        if key not in self.holders:
+            return x
+        if isinstance(x, FunctionType):
+            return self.rebuilt_function(x, instead, done)
+        if isinstance(x, functools.partial):
+            parts = [self.rebuilt(part, instead, done) for part in (x.func, x.args, x.keywords)]
+            return functools.partial(parts[0], *parts[1], **parts[2])
+        if isinstance(x, MethodType):
+            return MethodType(self.rebuilt(x.__func__, instead, done), self.rebuilt(x.__self__, instead, done))
+        if isinstance(x, Transformed):
+            return Transformed(x.transform, self.rebuilt(x.fun, instead, done), x.options, x.name)
+        leaves, structure = tree.flatten(x)
+        return tree.unflatten(structure, [self.rebuilt(leaf, instead, done) for leaf in leaves])
+
+    def rebuilt_function(self, fun: FunctionType, instead: dict[int, Value], done: dict[int, Any]) -> FunctionType:
+        """A function of the same code, which shares those cells that hold no tracer, so that it may write into them."""
+        cells = fun.__closure__ or ()
+        held = [not is_empty(cell) and self.holds(cell.cell_contents) for cell in cells]
+        closure = tuple([CellType() if h else cell for cell, h in zip(cells, held, strict=True)])
+        new = FunctionType(fun.__code__, fun.__globals__, fun.__name__, None, closure)
+        done[id(fun)] = new  # before its cells are filled: a recursive function holds itself
+        for cell, old, h in zip(closure, cells, held, strict=True):
+            if h:
+                cell.cell_contents = self.rebuilt(old.cell_contents, instead, done)
+        new.__defaults__ = self.rebuilt(fun.__defaults__, instead, done)
+        new.__kwdefaults__ = self.rebuilt(fun.__kwdefaults__, instead, done)
+        new.__qualname__ = fun.__qualname__
+        return new
+
+    def holds(self, x: Any) -> bool:
+        """Whether something is a tracer, or holds one."""
+        return type(x) is Tracer or id(x) in self.holders

@@ -158,7 +158,7 @@ def scan_batch(
     return (*found[: counts.state], *[np.swapaxes(y, 0, 1) for y in found[counts.state :]])
 
 
-scan_p = Call("scan", scan_value)
+scan_p = Call("scan", scan_value, recorded=True)
 defvjp_joint(scan_p, scan_vjp)
 defjvp_whole(scan_p, scan_jvp)
 batch_rules[scan_p] = scan_batch
@@ -219,7 +219,8 @@ def scan(
 ) -> tuple[Any, Any]:
     """A loop over the first axis of arrays that carries a state along: one operation under every transformation.
 
-    The tape of a backward pass keeps the state before each step, and runs the step again.
+    Nested in other transformations, a backward pass keeps the state before each step and runs the step again; on its own
+    it keeps the tape of every step, as that of a Python loop. `checkpoint_scan` needs far less memory.
 
     Args:
         body: `body(state, x) -> (state, y)`, a function of pytrees. The state keeps its tree, shapes and dtypes. It may
