@@ -125,6 +125,10 @@ class Interpreter(ABC):
         value = tracer.value
         return value.interpreter.plain(value) if type(value) is Tracer else value
 
+    def formatted(self, tracer: Tracer, spec: str) -> str:
+        """`format(tracer, spec)`."""
+        return format(self.plain(tracer), spec)
+
     def agreed(self, tracer: Tracer) -> Value:
         """The concrete value that the program sees. Under `vmap` the examples must agree on it, or the batch is split."""
         return agreed(tracer.value)

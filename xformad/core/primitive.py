@@ -362,7 +362,7 @@ class Tracer:
         return as_integer(rint.bind(self)) if digits is None else METHODS["round"](self, digits)
 
     def __format__(self, spec: str) -> str:
-        return format(self.interpreter.plain(self), spec)
+        return self.interpreter.formatted(self, spec)
 
     def __str__(self) -> str:
         return str(self.interpreter.plain(self))

@@ -24,14 +24,16 @@ from typing import Any, ClassVar, Final, final
 import numpy as np
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import SCALAR, Interpreter, agreed, shape_of, spec_of
+from xformad.core.interpreter import SCALAR, Interpreter, agreed, ndim_of, shape_of, spec_of
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_depth, user_line
 from xformad.core.typing import Params, ShapeDtype, Value
-from xformad.errors import ConcretizationError
+from xformad.errors import ConcretizationError, RuleError
 from xformad.interpreters.batch_rules import ELEMENTWISE, Differs, batch_rules, no_examples, widened
 
 NUMBERS: Final = frozenset((float, int, complex, bool, float64))
+ALONE: Final = (True,)
+rules: Final = batch_rules.rules
 FLOAT: Final = np.dtype(float64)
 new: Final = object.__new__
 looped: Final[set[Primitive]] = set()
@@ -51,6 +53,18 @@ class Split(BaseException):
         self.batch = batch
         self.groups = groups
         self.line = line
+
+
+class UnsettledError(ConcretizationError):
+    """Whole numbers or truth values that differ were to become a plain array, as in `table[i]` of a plain table.
+
+    Where that was an attempt only, as in `xformad.numpy.asarray`, which then joins the traced values, it is caught. Where
+    nobody catches it, `vmap` splits the batch.
+    """
+
+    def __init__(self, tracer: Tracer) -> None:
+        super().__init__("a batch of whole numbers cannot become a plain array")
+        self.tracer = tracer
 
 
 @final
@@ -74,6 +88,8 @@ class Batch(Interpreter):
 
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument whose first axis is the batch."""
+        if type(value) is Tracer and not value.interpreter.live:
+            value.interpreter.escaped()
         return Tracer(self, value, None)
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
@@ -97,20 +113,19 @@ class Batch(Interpreter):
                     value = primitive.implementation(x, **params) if params else primitive.implementation(x)
             else:
                 y = args[1]
-                if type(x) is Tracer and x.interpreter is self:
-                    x = x.value
-                    if type(y) is Tracer and y.interpreter is self:
-                        y = y.value
-                        if x.ndim < y.ndim:
-                            x = widened(x, y.ndim - 1)
-                        elif x.ndim > y.ndim:
-                            y = widened(y, x.ndim - 1)
-                    elif type(y) not in NUMBERS:
-                        x = widened(x, len(shape_of(y)))
-                else:
+                if type(x) is not Tracer or x.interpreter is not self:
                     y = y.value
                     if type(x) not in NUMBERS:
-                        y = widened(y, len(shape_of(x)))
+                        y = widened(y, ndim_of(x))
+                elif type(y) is Tracer and y.interpreter is self:
+                    x = x.value
+                    y = y.value
+                    if x.ndim != y.ndim:
+                        x, y = widened(x, y.ndim - 1), widened(y, x.ndim - 1)
+                else:
+                    x = x.value
+                    if type(y) not in NUMBERS:
+                        x = widened(x, ndim_of(y))
                 if type(x) is Tracer or type(y) is Tracer:
                     value = primitive.bind(x, y, **params)
                 else:
@@ -127,16 +142,30 @@ class Batch(Interpreter):
 
     def general(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
         """The result, with the batch axis, by the primitive's rule."""
-        batched = tuple([type(arg) is Tracer and arg.interpreter is self for arg in args])
-        values = [arg.value if b else arg for arg, b in zip(args, batched, strict=True)]
-        rule = batch_rules.rules.get(primitive)
+        rule = rules.get(primitive)
         try:
-            if rule is None:
-                return self.loop(primitive, batched, values, params)
-            return rule(self.size, batched, *values, **params)
+            if len(args) == 1 and rule is not None:
+                value = rule(self.size, ALONE, args[0].value, **params)
+            else:
+                batched = tuple([type(arg) is Tracer and arg.interpreter is self for arg in args])
+                values = [arg.value if b else arg for arg, b in zip(args, batched, strict=True)]
+                if rule is None:
+                    return self.loop(primitive, batched, values, params)
+                value = rule(self.size, batched, *values, **params)
         except Differs as difference:
-            keys = difference.keys
-        raise self.split(keys)
+            raise self.split(difference.keys) from None
+        if type(value) is not ndarray or value.shape[:1] != (self.size,):
+            self.check(primitive, value)
+        return value
+
+    def check(self, primitive: Primitive, value: Value) -> None:
+        """Refuse what a rule returned if it has not the batch axis."""
+        for part in value if primitive.multiple else (value,):
+            if shape_of(part)[:1] != (self.size,):
+                raise RuleError(
+                    f"the batching rule of primitive '{primitive.name}' returned shape {shape_of(part)} for a batch of "
+                    f"{self.size} examples; its first axis must be the batch"
+                )
 
     def item(self, tracer: Tracer, index: int | slice) -> Value:
         """`tracer[index]` without the look-up of a rule."""
@@ -195,6 +224,19 @@ class Batch(Interpreter):
             raise self.split(values)
         return values[0]
 
+    def settle(self, tracer: Tracer) -> None:
+        """Part the batch by the values of a tracer."""
+        try:
+            self.agreed(tracer)
+        except Split as split:
+            if split.batch is not self:
+                raise
+
+    def formatted(self, tracer: Tracer, spec: str) -> str:
+        """The numbers of all examples, each formatted."""
+        options: Any = {"formatter": {"all": lambda x: format(x, spec)}} if spec else {}
+        return np.array2string(np.asarray(self.plain(tracer)), **options)
+
     def truth(self, tracer: Tracer) -> bool:
         shape = self.spec(tracer)[0]
         if shape == ():
@@ -211,8 +253,14 @@ class Batch(Interpreter):
 
     def concretize(self, tracer: Tracer, how: str) -> Value:
         shape, dtype = self.spec(tracer)
-        if shape == () and dtype.kind in "iub" and how in ("int(x)", "x.item()"):
-            return self.agreed(tracer)
+        if dtype.kind in "iub":
+            if shape == () and how != "numpy.asarray(x)":
+                return self.agreed(tracer)
+            values = np.asarray(self.plain(tracer))
+            rows = values.reshape((-1, *shape))
+            if len(rows) and (rows == rows[0]).all():
+                return np.asarray(rows[0])
+            raise UnsettledError(tracer)
         raise ConcretizationError(
             f"{how} at {user_line()} needs a plain value, but under vmap x stands for {self.size} examples; use NumPy's "
             "functions on it, build arrays with xformad.numpy.array or numpy.stack, and index plain arrays with "

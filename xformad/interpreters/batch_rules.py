@@ -22,7 +22,7 @@ from xformad.core.primitive import Primitive
 from xformad.core.rules import RuleTable
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
-from xformad.errors import BatchError, RuleError
+from xformad.errors import BatchError
 
 BatchRule = Callable[..., Value]
 Batched = tuple[bool, ...]
@@ -71,18 +71,7 @@ def defbatch(primitive: Primitive, rule: BatchRule) -> None:
     >>> double_rows = Primitive("double_rows", lambda x: 2 * x)
     >>> defbatch(double_rows, lambda size, batched, x: double_rows.bind(x))
     """
-
-    def checked(size: int, batched: Batched, *values: Value, **params: Any) -> Value:
-        result = rule(size, batched, *values, **params)
-        for part in result if primitive.multiple else (result,):
-            if shape_of(part)[:1] != (size,):
-                raise RuleError(
-                    f"the batching rule of primitive '{primitive.name}' returned shape {shape_of(part)} for a batch of "
-                    f"{size} examples; its first axis must be the batch"
-                )
-        return result
-
-    batch_rules[primitive] = checked
+    batch_rules[primitive] = rule
 
 
 def defbatch_elementwise(primitive: Primitive) -> None:

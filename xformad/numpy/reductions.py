@@ -187,19 +187,24 @@ cumsum = implements(np.cumsum, method="cumsum")(cumulative(reductions.cumsum))
 cumprod = implements(np.cumprod, method="cumprod")(cumulative(reductions.cumprod))
 
 
-def reducing(primitive: Any) -> Any:
-    """The face of a reduction without a derivative: NumPy's own arguments, passed on."""
+def reducing(primitive: Any, neutral: bool = False) -> Any:
+    """The face of a reduction without a derivative: NumPy's own arguments, passed on.
+
+    `neutral` stands in the place of what `where=` leaves out.
+    """
 
     def face(a: Any, axis: Any = None, out: Any = None, keepdims: Any = None, *, where: Any = None) -> Value:
         refuse_out(out, primitive.name)
-        params = {"where": where} if where is not None else {}
-        return primitive(as_array(a), axis=axis, keepdims=bool(keepdims), **params)
+        a = as_array(a)
+        if where is not None:
+            a = np.where(where, a, neutral)
+        return primitive(a, axis=axis, keepdims=bool(keepdims))
 
     return face
 
 
 any = implements(np.any, method="any")(reducing(discrete.any_))
-all = implements(np.all, method="all")(reducing(discrete.all_))
+all = implements(np.all, method="all")(reducing(discrete.all_, neutral=True))
 argmax = implements(np.argmax, method="argmax")(reducing(discrete.argmax))
 argmin = implements(np.argmin, method="argmin")(reducing(discrete.argmin))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from xformad.core.dispatch import ATTRIBUTES
-from xformad.core.interpreter import shape_of
+from xformad.core.interpreter import agreed, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
@@ -235,7 +235,7 @@ def repeat(a: Value, repeats: Any, axis: int | None = None) -> Value:
         a, axis = ravel(a), 0
     axis = normalize_axis_index(axis, a.ndim)
     n = a.shape[axis]
-    counts = np.asarray(repeats)
+    counts = np.asarray(agreed(repeats))
     if counts.size == 1 and counts.dtype.kind in "iu":
         count = int(counts.reshape(()))
         before, after = a.shape[:axis], a.shape[axis + 1 :]
@@ -249,7 +249,7 @@ def roll(a: Value, shift: Any, axis: Any = None) -> Value:
     a = as_array(a)
     if axis is None:
         return np.reshape(roll(ravel(a), shift, 0), a.shape)
-    pairs = np.broadcast(shift, axis)
+    pairs = np.broadcast(agreed(shift), axis)
     if pairs.ndim > 1:
         raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
     by = [(operator.index(n), normalize_axis_index(operator.index(i), a.ndim)) for n, i in pairs]

@@ -33,7 +33,7 @@ class Layout(NamedTuple):
     """An index of the whole of an example, and where the axes of its arrays go.
 
     Attributes:
-        parts: one part an axis, and None for new axes: no ellipsis, no boolean arrays.
+        parts: one part an axis, and None for new axes: no boolean arrays.
         arrays: the index arrays, those batched with the batch axis first, all of the same rank.
         batched: which of them are.
         rank: of the arrays broadcast together, without the batch axis.
@@ -75,22 +75,22 @@ def layout(index: Any, arrays: tuple[Value, ...], batched: Batched, ndim: int) -
         flags += [flag] * len(new)
     used = sum(part is not None and part is not Ellipsis and not isinstance(part, bool) for part in parts)
     fill = [slice(None)] * (ndim - used)
-    if Ellipsis in parts:
+    if Ellipsis not in parts:
+        parts += fill
+    elif fill:  # one that stands for no axis stays: it keeps arrays apart all the same
         at = parts.index(Ellipsis)
         parts[at : at + 1] = fill
-    else:
-        parts += fill
     where = [i for i, part in enumerate(parts) if is_array(part)]
     together = where[-1] - where[0] + 1 == len(where)
     ranks = [ndim_of(array) - flag for array, flag in zip(found, flags, strict=True)]
-    rank = max([*ranks, 1 if any(isinstance(part, bool) for part in parts) else 0])
+    rank = max([*ranks, int(has_bool(tuple(parts)))])
     return Layout(
         tuple(parts),
         [widened(array, rank) if flag else array for array, flag in zip(found, flags, strict=True)],
         tuple(flags),
         rank,
-        where[0] if together else 0,
-        sum(not is_array(part) for part in parts) + rank,
+        sum(part is not Ellipsis for part in parts[: where[0]]) if together else 0,
+        sum(not is_array(part) and part is not Ellipsis for part in parts) + rank,
     )
 
 
@@ -124,6 +124,11 @@ def apart(index: Any) -> bool:
     return where[-1] - where[0] + 1 != len(where)
 
 
+def has_bool(index: Any) -> bool:
+    """Whether True or False is in an index: such counts as an array of rank 1."""
+    return any(part is True or part is False for part in (index if isinstance(index, tuple) else (index,)))
+
+
 def with_batch(index: Any) -> tuple[Any, ...]:
     """The index of all examples."""
     return (slice(None), *index) if isinstance(index, tuple) else (slice(None), index)
@@ -137,11 +142,10 @@ def getitem_batch(size: int, batched: Batched, x: Value, *arrays: Value, index: 
     """`x[index]` of each example."""
     if not any(batched[1:]):
         found = getitem(x, *arrays, index=with_batch(index))
-        has_bool = not arrays and isinstance(index, tuple) and any(isinstance(part, bool) for part in index)
-        if not (arrays or has_bool) or not apart(index):
-            return found
         ranks = [1 if dtype_of(array).kind == "b" else ndim_of(array) for array in arrays]
-        return moved(found, max([*ranks, int(any(isinstance(part, bool) for part in index))]), 0, 1)
+        if has_bool(index):
+            ranks.append(1)
+        return moved(found, max(ranks), 0, 1) if ranks and apart(index) else found
     if batched[0] and index is ARRAY and dtype_of(arrays[0]).kind == "b" and arrays[0].ndim > 1:
         count = positions(arrays[0], True)[0].shape[1]
         found = getitem(x, arrays[0], index=ARRAY)
@@ -169,7 +173,7 @@ def scatter_add_batch(
     for piece, flag, (index, count) in zip(args, batched, indices, strict=False):
         arrays, flags = args[position : position + count], batched[position : position + count]
         position += count
-        if not count:
+        if not count and not (has_bool(index) and apart(index)):
             pieces.append(widened(piece, ndim_at(index, len(shape))) if flag else piece)
             changed.append((with_batch(index), 0))
             continue
@@ -189,7 +193,7 @@ def ndim_at(index: Any, ndim: int) -> int:
     """The number of axes that an index without arrays leaves."""
     parts = index if isinstance(index, tuple) else (index,)
     numbers = sum(type(part) is int for part in parts)
-    return ndim - numbers + sum(part is None for part in parts) + any(type(part) is bool for part in parts)
+    return ndim - numbers + sum(part is None for part in parts) + has_bool(index)
 
 
 def into_rows(size: int, batched: Batched, piece: Value, rows: Value, shape: Shape, dtype: Any) -> Value:

@@ -22,6 +22,7 @@ from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
 from xformad.interpreters import series
+from xformad.interpreters.batch import Batch
 from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, defbatch_elementwise, shifted, spread_out
 from xformad.interpreters.cusps import Cusp, Germ, cusp
 from xformad.interpreters.index_sets import defindexset, elementwise, reduction
@@ -165,6 +166,8 @@ defbatch(undetermined, undetermined_batch)
 
 def limit_of(c: Value, n: Value) -> Value:
     """The limit of c / n where both are zero: the derivative of c by n, if the tape that is being recorded has it."""
+    if type(c) is Tracer and isinstance(c.interpreter, Batch) and type(n) is Tracer:
+        return batched_limit(c.interpreter, c, n)
     if not (type(c) is Tracer and type(n) is Tracer and c.interpreter is n.interpreter):
         return 0.0
     if not isinstance(c.interpreter, Vjp):
@@ -180,6 +183,15 @@ def limit_of(c: Value, n: Value) -> Value:
         turned = slope_of(c.extra, n.extra, signs)
         slope = np.where(np.absolute(turned * signs - slope) <= 1e-5 * np.absolute(slope), slope, 0)
     return np.where(c.value == 0, slope, 0)
+
+
+def batched_limit(batch: Batch, c: Value, n: Value) -> Value:
+    """The same for a batch of examples, on the tape below."""
+    if n.interpreter is batch:
+        limit = limit_of(c.value, n.value)
+    else:  # one norm for all examples, and the derivative of each example's c by it
+        limit = np.stack([limit_of(c.value[i], n) for i in range(batch.size)])
+    return batch.input(limit) if np.ndim(limit) else limit
 
 
 def slope_of(c: Node, n: Node, seed: Value) -> Value:

@@ -21,7 +21,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
 from xformad.errors import ArgumentError, BatchError, BatchSplitWarning, TreeError
-from xformad.interpreters.batch import Batch, Split
+from xformad.interpreters.batch import Batch, Split, UnsettledError
 from xformad.transformations.transformed import Transformed
 
 P = ParamSpec("P")
@@ -181,8 +181,10 @@ def run_path(fun: Callable[..., Any], arguments: Arguments, members: Any) -> Pat
         args, kwargs = tree.unflatten(arguments.structure, leaves)
         try:
             found, structure = tree.flatten(fun(*args, **kwargs))
-        except (Split, Exception):
-            if batch.parted is None:  # also an error that came of a caught Split counts as one
+        except (Split, Exception) as error:  # also an error that came of a caught Split counts as one
+            if type(error) is UnsettledError and error.tracer.interpreter is batch:
+                batch.settle(error.tracer)
+            if batch.parted is None:
                 raise
     if batch.parted is not None:
         return batch.parted
@@ -192,11 +194,12 @@ def run_path(fun: Callable[..., Any], arguments: Arguments, members: Any) -> Pat
 
 def joined(fun: Callable[..., Any], paths: list[Path], size: int, out_axes: Axes) -> Any:
     """The result of all runs, with the examples in order."""
+    if len(paths) > 1:
+        paths.sort(key=lambda path: int(path.members[0]))
     structure = paths[0].structure
     order = None
     if len(paths) > 1:
-        for path in paths[1:]:
-            tree.flatten_like(structure, tree.unflatten(path.structure, path.leaves), "result")
+        paths = [in_form(structure, path) for path in paths]
         order = np.argsort(np.concatenate([path.members for path in paths]))
     axes = spread_axes(out_axes, structure, "out_axes", "result")
     leaves = []
@@ -212,6 +215,16 @@ def joined(fun: Callable[..., Any], paths: list[Path], size: int, out_axes: Axes
             raise BatchError(f"out_axes is {axis} for {name}, which has {ndim} axes, the batch axis counted")
         leaves.append(leaf if axis in (0, -ndim) else np.moveaxis(leaf, 0, axis))
     return tree.unflatten(structure, leaves)
+
+
+def in_form(structure: tree.Structure, path: Path) -> Path:
+    """The result of a run with its leaves in the order of this structure; dicts may have another order of keys.
+
+    Raises:
+        TreeError: if it is another tree.
+    """
+    places = tree.flatten_like(structure, tree.unflatten(path.structure, range(len(path.leaves))), "result")
+    return Path(path.members, structure, [path.leaves[i] for i in places], [path.batched[i] for i in places])
 
 
 def shared(paths: list[Path], i: int, name: str) -> Value:
