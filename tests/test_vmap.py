@@ -270,7 +270,8 @@ def test_leaving_the_batch_is_refused() -> None:
     raises(
         ConcretizationError,
         "float(x) at ... needs a plain value, but under vmap x stands for 4 examples; use NumPy's functions on it, build "
-        "arrays with xformad.numpy.array or numpy.stack, and index plain arrays with numpy.take(a, x, axis=0)",
+        "arrays with xformad.numpy.array or numpy.stack, and index plain arrays with xformad.numpy.take(a, x, "
+        "axis=0)",
         lambda: vmap(lambda x: float(x))(SIGNS),
     )
     for leave in (np.asarray, lambda x: x.tolist(), lambda x: np.ones(2)[x]):
@@ -357,7 +358,7 @@ def test_an_index_that_differs() -> None:
     close(vmap(lambda n, x: np.sum(x[:n]))(which, X), stack([np.sum(x[:n]) for n, x in zip(which, X, strict=True)]))
     table = np.arange(6.0).reshape(3, 2)
     close(vmap(lambda i: table[i])(which), table[which])  # NumPy swallows the split that the index raises
-    close(vmap(lambda i: np.take(table, i, axis=0))(which), table[which])
+    close(vmap(lambda i: xnp.take(table, i, axis=0))(which), table[which])
     close(vmap(lambda n: np.sum(np.ones(n)))(which), which.astype(float))
     close(vmap(lambda n: sum(range(n)))(which), np.array([1, 0, 0, 0]))
     close(vmap(lambda k, x: np.roll(x, k))(which, X), stack([np.roll(x, k) for k, x in zip(which, X, strict=True)]))
@@ -439,8 +440,8 @@ def test_more_than_64_ways_warn_once() -> None:
     text = (
         "vmap of steps: a condition or index at ...test_vmap.py:... differs between the examples, and the 100 examples "
         "take more than 64 ways through the program; each is one more run. To compute for all examples at once use "
-        "numpy.where, numpy.maximum, numpy.minimum or numpy.clip in the place of if, max and min, and numpy.take in the "
-        "place of an index"
+        "numpy.where, numpy.maximum, numpy.minimum or numpy.clip in the place of if, max and min, and xformad.numpy.take "
+        "in the place of an index"
     )
     assert re.fullmatch(re.escape(text).replace(r"\.\.\.", ".*"), str(caught[0].message))
     assert caught[0].filename == __file__

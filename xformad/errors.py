@@ -61,7 +61,7 @@ class BatchSplitWarning(UserWarning):
     """`vmap` has run its function many times, because a condition differs between the examples of the batch.
 
     Each way that the examples take through the program is one more run. Where the ways are many, use functions that
-    compute for all examples at once: `numpy.where`, `numpy.maximum`, `numpy.take`.
+    compute for all examples at once: `numpy.where`, `numpy.maximum`, `xformad.numpy.take`.
     """
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from tests.operations.case import Case
 from tests.operations.test_table import CASES, assert_same
-from xformad import BatchError, ConcretizationError, UnsupportedError, tree, vjp, vmap
+from xformad import BatchError, ConcretizationError, UnsupportedError, operations, tree, vjp, vmap
+from xformad.core.primitive import Primitive
+from xformad.interpreters.batch_rules import batch_rules
 
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
@@ -149,6 +151,13 @@ def test_batch_without_examples(case: Case) -> None:
         return
     expected = vmap(case.fun)(*batches(case, which, 1))
     assert_same(tree.map(lambda x: x[:0], expected), found)
+
+
+def test_every_operation_has_a_batching_rule() -> None:
+    for name in operations.__all__:
+        for value in vars(getattr(operations, name)).values():
+            if isinstance(value, Primitive):
+                assert value in batch_rules, value
 
 
 NESTED = [case for case in CASES if len(case.args) == 2]

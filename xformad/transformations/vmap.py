@@ -164,7 +164,7 @@ def run_vmap(fun: Callable[..., Any], options: Options, args: tuple[Any, ...], k
                 f"vmap of {name_of(fun)}: a condition or index at {result.line} differs between the examples, and the "
                 f"{arguments.size} examples take more than {MANY_PATHS} ways through the program; each is one more run. "
                 "To compute for all examples at once use numpy.where, numpy.maximum, numpy.minimum or numpy.clip in "
-                "the place of if, max and min, and numpy.take in the place of an index",
+                "the place of if, max and min, and xformad.numpy.take in the place of an index",
                 BatchSplitWarning,
                 stacklevel=user_depth(),
             )
