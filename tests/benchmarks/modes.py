@@ -82,7 +82,9 @@ def compare_per_example(title: str, loss: Callable[..., Any], parameters: Any, i
     )
     print(f"\nper-example gradients, 256 examples: {title}")
     print(f"  vmap of grad        {readable(times['vmap']):>10}")
-    print(f"  loop of grad        {readable(times['loop']):>10}   ratio {times['loop'] / times['vmap']:6.2f}   target 20")
+    print(
+        f"  loop of grad        {readable(times['loop']):>10}   ratio {times['loop'] / times['vmap']:6.2f}   target 20"
+    )
     print(f"  filling the result  {readable(times['fill']):>10}   {size * 8 / 1e6:.1f} MB")
 
 
