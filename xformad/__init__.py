@@ -16,6 +16,7 @@ from xformad.errors import (
     BatchError,
     BatchSplitWarning,
     ConcretizationError,
+    ConvergenceError,
     DifferentiationError,
     EscapedTracerError,
     IndependentOutputWarning,
@@ -31,6 +32,7 @@ from xformad.interpreters.evaluate import evaluate
 from xformad.transformations.branches import cond, switch, while_loop
 from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
+from xformad.transformations.implicit import fixed_point, root
 from xformad.transformations.loops import fori_loop, map, scan  # noqa: A004 - as the field calls it
 from xformad.transformations.matrices import (
     jacfwd,
@@ -40,6 +42,7 @@ from xformad.transformations.matrices import (
     value_and_jacobian,
     value_and_jacrev,
 )
+from xformad.transformations.ode import odeint
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.second_order import (
     divergence,
@@ -66,6 +69,7 @@ __all__ = [
     "BatchError",
     "BatchSplitWarning",
     "ConcretizationError",
+    "ConvergenceError",
     "DifferentiationError",
     "EscapedTracerError",
     "Graph",
@@ -86,6 +90,7 @@ __all__ = [
     "elementwise_grad",
     "evaluate",
     "extend",
+    "fixed_point",
     "fori_loop",
     "ggnvp",
     "grad",
@@ -104,7 +109,9 @@ __all__ = [
     "map",
     "mixed_partial",
     "numpy",
+    "odeint",
     "operations",
+    "root",
     "scan",
     "sparse_hessian",
     "sparse_jacobian",

@@ -71,6 +71,20 @@ class PatternError(XformadError, ValueError):
     """
 
 
+class ConvergenceError(XformadError, RuntimeError):
+    """An iteration found no solution: `root`, `fixed_point`, a linear solver, or the integrator of `odeint`.
+
+    Attributes:
+        residual: how far off the last iterate was.
+        evaluations: how often the function was evaluated.
+    """
+
+    def __init__(self, message: str, residual: float = float("nan"), evaluations: int = 0) -> None:
+        super().__init__(message)
+        self.residual = residual
+        self.evaluations = evaluations
+
+
 class MissingPackageError(XformadError, ImportError):
     """A package is needed that is not installed. The message gives the command that installs it."""
 

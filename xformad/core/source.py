@@ -10,7 +10,10 @@ from typing import Final
 
 import numpy
 
-OURS = tuple(str(folder) + os.sep for folder in (Path(__file__).parents[1], Path(numpy.__file__).parent))
+OURS = tuple(
+    str(folder) + os.sep
+    for folder in (Path(__file__).parents[1], Path(numpy.__file__).parent, Path(numpy.__file__).parents[1] / "scipy")
+)
 
 
 INTERPRETING: Final[set[CodeType]] = set()
