@@ -75,8 +75,9 @@ def test_derivatives_to_third_order_in_every_mix(fun: Callable[..., Any]) -> Non
     assert fun(1.5) == pytest.approx(expected[0], rel=1e-15)
     assert type(fun(1.5)) is np.float64
     for order in (1, 2, 3):
-        for modes in itertools.product((grad, forward), repeat=order):
-            derivative: Any = fun
+        mixes: Any = itertools.product((grad, forward), repeat=order)
+        for modes in mixes:
+            derivative = fun
             for mode in modes:
                 derivative = mode(derivative)
             assert derivative(1.5) == pytest.approx(expected[order], rel=1e-12), modes
@@ -425,22 +426,24 @@ def test_wrong_numbers_of_equations() -> None:
     with pytest.raises(TreeError) as caught:
         root(lambda x: x[:2], np.ones(3))
     assert message_of(caught) == (
-        f"root needs as many equations as unknowns, but x0 has 3 real numbers, and the function returned 2 ({here(3)})"
+        f"root needs as many equations as unknowns, but x0 has 3 real numbers, and the function returned 2 ({line})"
     )
 
 
 def test_wrong_forms_of_fixed_points() -> None:
     with pytest.raises(TreeError) as caught:
         fixed_point(lambda x: {"a": x["a"], "b": [x["b"][0], np.ones(2)]}, {"a": 1.0, "b": [1.0, np.ones(3)]})
+    line = here(1)
     assert message_of(caught) == (
         "the result of the function of fixed_point['b'][1] is float64[2], but x0['b'][1] is float64[3]; their shapes must "
-        f"be equal ({here(3)})"
+        f"be equal ({line})"
     )
     with pytest.raises(TreeError) as caught:
         fixed_point(lambda x: 1j * x, 1.0)
+    line = here(1)
     assert message_of(caught) == (
         "the result of the function of fixed_point is complex128[], but x0 is float64[]; give a complex x0, or return the "
-        f"real part ({here(3)})"
+        f"real part ({line})"
     )
     with pytest.raises(TreeError, match="is a str, but must be a number or an array"):
         fixed_point(lambda x: "x", 1.0)
