@@ -425,6 +425,7 @@ def test_a_double_root_has_no_derivative() -> None:
 def test_wrong_numbers_of_equations() -> None:
     with pytest.raises(TreeError) as caught:
         root(lambda x: x[:2], np.ones(3))
+    line = here(1)
     assert message_of(caught) == (
         f"root needs as many equations as unknowns, but x0 has 3 real numbers, and the function returned 2 ({line})"
     )
