@@ -146,6 +146,45 @@ def test_a_long_chain_takes_three_products() -> None:
     np.testing.assert_allclose(hessian(x) @ v, xformad.hvp(rosenbrock)(x, v), rtol=1e-10)
 
 
+def pendulum(z: Any) -> Any:
+    """The defects of a swing-up by the trapezoidal rule: at each node angle, speed and torque."""
+    state, torque = z[:, :2], z[:, 2]
+    slope = np.stack([state[:, 1], torque - np.sin(state[:, 0])], axis=1)
+    defects = state[1:] - state[:-1] - 0.05 * (slope[1:] + slope[:-1])
+    return np.concatenate([np.ravel(defects), state[0], state[-1] - np.array([np.pi, 0.0])])
+
+
+def lagrangian(z: Any, multipliers: Any) -> Any:
+    return np.sum(z[:, 2] ** 2) + multipliers @ pendulum(z)
+
+
+@pytest.mark.parametrize("nodes", [4, 30])
+def test_optimal_control(nodes: int) -> None:
+    """What an interior-point method evaluates at each step: as many colours for many nodes as for few."""
+    z, multipliers = random.normal(size=(nodes, 3)), random.normal(size=2 * nodes + 2)
+    jacobian = sparse_jacobian(pendulum, np.zeros((nodes, 3)), verify=True)
+    hessian = sparse_hessian(lagrangian, np.zeros((nodes, 3)), np.zeros(2 * nodes + 2), verify=True)
+    assert jacobian.color_count <= 6
+    assert hessian.color_count == 1  # only angles and torques are not linear, each by itself
+    expected = xformad.jacobian(pendulum)(z).reshape(jacobian.shape)
+    np.testing.assert_allclose(jacobian(z).toarray(), expected, rtol=1e-12, atol=1e-14)
+    expected = xformad.hessian(lagrangian)(z, multipliers).reshape(hessian.shape)
+    np.testing.assert_allclose(hessian(z, multipliers).toarray(), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_loop_over_entries() -> None:
+    def loop(x: Any) -> Any:
+        total = 0.0
+        for i in range(len(x) - 1):
+            total = total + (x[i] * x[i + 1] - 1) ** 2
+        return total
+
+    hessian = sparse_hessian(loop, np.ones(60))
+    assert hessian.color_count == 3
+    x = random.normal(size=60)
+    np.testing.assert_allclose(hessian(x).toarray(), xformad.hessian(loop)(x), rtol=1e-12, atol=1e-12)
+
+
 # Colourings.
 
 

@@ -134,13 +134,10 @@ def stacked(parts: Sequence[Dependence]) -> Dependence:
 
 def united(parts: Sequence[Dependence]) -> Dependence:
     """The union of arrays of the same size, entry by entry."""
-    distinct: list[Dependence] = []
-    for part in parts:
-        if not part.empty and not any(same(part, other) for other in distinct):
-            distinct.append(part)
+    distinct = list({id(part): part for part in parts if not part.empty}.values())
     if not distinct:
         return parts[0]
-    if len(distinct) == 1:
+    if len(distinct) == 1 or (len(distinct) == 2 and same(*distinct)):
         return distinct[0]
     found = [part.pairs() for part in distinct]
     rows, columns = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -149,8 +146,4 @@ def united(parts: Sequence[Dependence]) -> Dependence:
 
 def same(one: Dependence, other: Dependence) -> bool:
     """Whether two arrays have the same dependence."""
-    return one is other or (
-        len(one.indices) == len(other.indices)
-        and np.array_equal(one.indptr, other.indptr)
-        and np.array_equal(one.indices, other.indices)
-    )
+    return np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
