@@ -31,6 +31,7 @@ from xformad.errors import (
 from xformad.interpreters.evaluate import evaluate
 from xformad.transformations.branches import cond, switch, while_loop
 from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
+from xformad.transformations.custom_rules import custom_jvp, custom_vjp
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
 from xformad.transformations.implicit import fixed_point, root
 from xformad.transformations.loops import fori_loop, map, scan  # noqa: A004 - as the field calls it
@@ -85,6 +86,8 @@ __all__ = [
     "checkpoint",
     "checkpoint_scan",
     "cond",
+    "custom_jvp",
+    "custom_vjp",
     "derivatives",
     "divergence",
     "elementwise_grad",

@@ -72,6 +72,8 @@ class JvpEntry:
         """The tangent of the result, or of each part of it; None where it is zero."""
         if self.joint is not None:
             return self.joint(tangents, ans, *args, **params)
+        if self.whole is not None:
+            return self.whole(tangents, *args, **params)[1]
         if self.singular:
             with np.errstate(divide="ignore", invalid="ignore"):
                 return self.total(primitive, tangents, ans, args, params)

@@ -52,12 +52,20 @@ class Call(Primitive):
         for arg in args:
             if type(arg) is Tracer and (newest is None or arg.interpreter.level > newest.level):
                 newest = arg.interpreter
-        if newest is None or not newest.keeps_call(args) or (self.recorded and is_lowest(newest, args)):
+        if (
+            newest is None
+            or not (newest.keeps_call(args) or self.kept(newest))
+            or (self.recorded and is_lowest(newest, args))
+        ):
             return self.implementation(*args, **params)
         results = newest.process(self, args, params)
         if any(type(x) is Tracer and x.interpreter is newest and holds(x, newest.level) for x in results):
             return self.leaked(*args, **params)
         return results
+
+    def kept(self, interpreter: Interpreter) -> bool:
+        """Whether an interpreter that would run the functions on its tracers is given the call all the same."""
+        return False
 
     def leaked(self, *args: Value, **params: Any) -> Value:
         """What to do where a function closes over a traced value that `closures` did not find: run it as it is."""
@@ -101,6 +109,7 @@ class Flat:
     Attributes:
         operands: the arrays among the leaves of the arguments, after those that the function closes over.
         structure: the tree of the result of the last run.
+        has_run: whether there was one.
     """
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -111,6 +120,7 @@ class Flat:
         self.operands = [*self.tracers, *(self.leaves[i] for i in self.positions)]
         self.leaves = [None if is_array(leaf) else leaf for leaf in self.leaves]
         self.structure = tree.LEAF
+        self.has_run = False
         self.others: list[tuple[int, Any]] = []
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
@@ -120,6 +130,7 @@ class Flat:
         for i, value in zip(self.positions, values[count:], strict=True):
             leaves[i] = value
         found, self.structure = tree.flatten(fun(*tree.unflatten(self.in_structure, leaves)))
+        self.has_run = True
         self.others = [(i, leaf) for i, leaf in enumerate(found) if not is_array(leaf)]
         return tuple([leaf for leaf in found if is_array(leaf)])
 
