@@ -11,7 +11,7 @@ same operation one level below, and differentiated in turn:
 >>> from xformad import grad
 >>> decay = lambda y, t, rate: -rate * y
 >>> grad(lambda rate: odeint(decay, 1.0, np.array([0.0, 2.0]), rate)[-1])(0.5)  # -2 exp(-1)
-np.float64(-0.73575888...)
+np.float64(-0.735758...)
 """
 
 from __future__ import annotations
