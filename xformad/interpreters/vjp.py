@@ -349,6 +349,10 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
         return [messages[i] for i in node.argnums]
     if type(g) is Masked:
         return masked_messages(node, g.g, g.mask)
+    many = node.plan.entry.many if node.plan.joint else None
+    if many is not None:
+        found: Sequence[Value] = many(node.argnums, g, node.value, *node.args, **node.params)
+        return found
     return [rule(g, node.value, *node.args, **node.params) for rule in node.plan.rules]
 
 

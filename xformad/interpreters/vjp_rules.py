@@ -35,6 +35,8 @@ CONSTANT: Final = 1  # a rule needs it, and it is not traced
 VARIABLE: Final = 2  # a rule needs it, and it is traced
 NUMBER: Final = 3  # a rule needs it, and it is a plain number
 
+FEW: Final = 4  # arguments, for which a rule that is called for each of them is as good as one for all
+
 # What the backward pass does with a rule's result.
 TRUST: Final = 0  # the rule guarantees shape and dtype
 BROADCAST: Final = 1  # undo broadcasting and promotion
@@ -54,7 +56,7 @@ class Plan:
         blank: what is kept of the arguments where no rule needs anything of them; else None.
         modes: for each argument, whether no rule needs it, or one does and it is not traced, or it is.
         small: whether all arguments are scalars where the result is one, so that there is nothing to save.
-        joint: whether the pullback of a joint rule stands for the rules.
+        joint: whether one function stands for the rules: the pullback of a joint rule, or a rule for many arguments.
     """
 
     __slots__ = (
@@ -78,7 +80,7 @@ class Plan:
         )
         self.blank = (None,) * count if not kept and not entry.specs else None
         self.small = entry.mask == ELEMENTWISE
-        self.joint = entry.joint is not None
+        self.joint = entry.joint is not None or (entry.many is not None and len(self.rules) > FEW)
         self.specs = entry.specs
         self.check = entry.check
 
@@ -117,6 +119,8 @@ class VjpEntry:
     Args:
         rules: one an argument; None says that the derivative is zero.
         variadic: in place of `rules`, one rule for every argument: `variadic(argnum, g, ans, *args, **params)`.
+        many: beside `variadic`, the same for several arguments at once: `many(argnums, g, ans, *args, **params)`, a list.
+            A rule that is called for each of n arguments with all n of them takes time quadratic in n.
         joint: in place of both, a rule for shared work: `joint(*args, **params) -> (ans, pullback)`.
         check: what is done with the results.
         mask: how a `Masked` cotangent passes: `"elementwise"`, `"moves"` (data is moved), or `""` (it does not).
@@ -125,13 +129,17 @@ class VjpEntry:
         singular: whether a derivative may be infinite where the primitive is finite.
     """
 
-    __slots__ = ("check", "joint", "linear", "mask", "plans", "quick", "rules", "singular", "specs", "variadic")
+    __slots__ = (
+        *("check", "joint", "linear", "many", "mask", "plans"),
+        *("quick", "rules", "singular", "specs", "variadic"),
+    )
 
     def __init__(
         self,
         rules: dict[int, VjpRule | None] | None = None,
         *,
         variadic: VjpRule | None = None,
+        many: VjpRule | None = None,
         joint: JointRule | None = None,
         check: int = STRICT,
         mask: str = "",
@@ -141,6 +149,7 @@ class VjpEntry:
     ) -> None:
         self.rules = rules
         self.variadic = variadic
+        self.many = many
         self.joint = joint
         self.check = check
         self.mask = mask

@@ -75,7 +75,26 @@ def scatter_add_vjp(
     return getitem(g, *args[start : start + count], index=index)
 
 
-vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, check=BROADCAST, mask=MOVES)
+def scatter_add_vjps(
+    argnums: tuple[int, ...],
+    g: Value,
+    _ans: Value,
+    *args: Value,
+    indices: tuple[tuple[Any, int], ...],
+    shape: Shape,
+    dtype: np.dtype[Any],
+) -> list[Value]:
+    """The same for all pieces, each of which is served with its own arrays."""
+    starts = np.cumsum([len(indices), *(count for _, count in indices)]).tolist()
+    return [
+        getitem(g, *args[starts[argnum] : starts[argnum + 1]], index=indices[argnum][0])
+        if argnum < len(indices)
+        else None
+        for argnum in argnums
+    ]
+
+
+vjp_rules[scatter_add] = VjpEntry(variadic=scatter_add_vjp, many=scatter_add_vjps, check=BROADCAST, mask=MOVES)
 defjvp_joint(scatter_add, jointly_linear(scatter_add, lambda params: len(params["indices"])))
 defbatch(scatter_add, scatter_add_batch)
 deftaylor(scatter_add, taylor_rules.jointly_linear(scatter_add, lambda params: len(params["indices"])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from xformad.core.primitive import Primitive, getitem
@@ -25,8 +27,12 @@ def concatenate_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: i
     return getitem(g, index=(slice(None),) * axis + (cut,) if axis else cut)
 
 
+def concatenate_vjps(argnums: tuple[int, ...], g: Value, ans: Value, *_arrays: Value, **params: Any) -> list[Value]:
+    return [concatenate_vjp(argnum, g, ans, **params) for argnum in argnums]
+
+
 # `bounds`: where along the axis each array begins, and where the last one ends.
-concatenate: Primitive = variadic("concatenate", concatenate_value, concatenate_vjp, mask=MOVES)
+concatenate: Primitive = variadic("concatenate", concatenate_value, concatenate_vjp, many=concatenate_vjps, mask=MOVES)
 defjvp_joint(concatenate, jointly_linear(concatenate))
 defbatch(concatenate, joining(concatenate))
 deftaylor(concatenate, taylor_rules.jointly_linear(concatenate))
@@ -43,7 +49,11 @@ def stack_vjp(argnum: int, g: Value, _ans: Value, *_arrays: Value, axis: int) ->
     return getitem(g, index=(slice(None),) * axis + (argnum,) if axis else argnum)
 
 
-stack: Primitive = variadic("stack", stack_value, stack_vjp, mask=MOVES)
+def stack_vjps(argnums: tuple[int, ...], g: Value, ans: Value, *_arrays: Value, axis: int) -> list[Value]:
+    return [stack_vjp(argnum, g, ans, axis=axis) for argnum in argnums]
+
+
+stack: Primitive = variadic("stack", stack_value, stack_vjp, many=stack_vjps, mask=MOVES)
 defjvp_joint(stack, jointly_linear(stack))
 defbatch(stack, joining(stack))
 deftaylor(stack, taylor_rules.jointly_linear(stack))

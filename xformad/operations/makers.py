@@ -91,9 +91,15 @@ def smooth(name: str, implementation: Implementation, *vjps: VjpRule | None, **o
 
 
 def variadic(
-    name: str, implementation: Implementation, rule: VjpRule, *, mask: str = "", linear: bool = False
+    name: str,
+    implementation: Implementation,
+    rule: VjpRule,
+    *,
+    many: VjpRule | None = None,
+    mask: str = "",
+    linear: bool = False,
 ) -> Primitive:
-    """A primitive of any number of arrays, with `rule(argnum, g, ans, *args, **params)`."""
+    """A primitive of any number of arrays, with `rule(argnum, g, ans, *args, **params)`; `many`: see `VjpEntry`."""
     primitive = Primitive(name, implementation)
-    vjp_rules[primitive] = VjpEntry(variadic=rule, check=BROADCAST, mask=mask, linear=linear)
+    vjp_rules[primitive] = VjpEntry(variadic=rule, many=many, check=BROADCAST, mask=mask, linear=linear)
     return primitive
