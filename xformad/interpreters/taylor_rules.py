@@ -34,7 +34,6 @@ from xformad.interpreters.series import (
     filled,
     integral,
     moves,
-    moving,
     plus,
     product,
     products,
@@ -173,7 +172,9 @@ def coefficientwise(function: Callable[..., Value]) -> TaylorRule:
 def singular_at(
     what: str, singular: Callable[[Value], Value], rule: TaylorRule, regular: tuple[float, float]
 ) -> TaylorRule:
-    """The rule of a function of one argument that has no series at some points: there, what moves gets NaN.
+    """The rule of a function of one argument that has no series at some points: there, the coefficients are NaN.
+
+    That holds for a root of 0 + 0 t + 0 t^2 too, because these zeros tell nothing about the coefficients of higher order.
 
     Args:
         what: it is, for the message.
@@ -186,12 +187,9 @@ def singular_at(
         points = singular(x[0])
         if not anywhere(points):
             return rule(taylor, ans, x, **params)  # type: ignore[no-any-return]
-        lost = moving(x, points)
-        if anywhere(lost):
-            taylor.kink(what)
+        taylor.kink(what)
         y = rule(taylor, np.where(points, regular[1], ans), filled(x, points, regular[0]), **params)
-        instead = np.where(lost, np.nan, 0.0)
-        return [ans, *each(lambda c: np.where(points, instead, c), y[1:])]
+        return [ans, *[np.where(points, np.nan, 0.0 if c is None else c) for c in y[1:]]]
 
     return guarded
 

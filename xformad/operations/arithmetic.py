@@ -82,25 +82,24 @@ def power_series(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
 def powers_of_zero(taylor: Kinks, x: Series, y: Series, zero: Value) -> Series:
     """x ** y where x_0 is zero. Whole powers are products, and those above k begin after the order k.
 
-    Another power has as many derivatives as it is large, and zero to the power of what moves has none, unless it stays
-    zero.
+    Another power p > 1 has as many derivatives as it is large, or is zero to the order k if x is. One of p < 1 has none,
+    nor has one that moves, unless x stays zero.
     """
     order = len(x) - 1
     p = y[0]
-    real = np.real(p)
-    whole = np.logical_and(p == np.floor(real), real >= 0)
+    size = np.real(p)
     varies = series.moving(y, zero)
-    lost = np.logical_and(
-        series.moving(x, zero), np.logical_or(varies, np.logical_and(np.logical_not(whole), real < order))
-    )
-    if anywhere(lost):
-        taylor.kink("numpy.power of zero with an exponent that moves or is no whole number")
+    whole = np.logical_and(np.logical_and(p == np.floor(size), size >= 0), np.logical_not(varies))
+    begins = np.logical_or(size < 1, series.moving(x, zero)) if series.moves(x) else False
+    lost = np.logical_and(np.logical_and(zero, np.logical_not(whole)), begins)
     found: Series = [
-        np.where(np.logical_and(lost, np.logical_or(varies, real <= n)), np.nan, 0.0) for n in range(order + 1)
+        np.where(np.logical_and(lost, np.logical_or(varies, size <= n)), np.nan, 0.0) for n in range(order + 1)
     ]
+    if anywhere(np.isnan(found[order])):
+        taylor.kink("numpy.power of zero with an exponent that moves or is no whole number")
     factor = x
     for exponent in range(1, order + 1):
-        chosen = np.logical_and(p == exponent, np.logical_not(varies))
+        chosen = np.logical_and(p == exponent, whole)
         if anywhere(chosen):
             found = series.chosen(chosen, factor, found)
         factor = series.product(factor[0] * x[0], factor, x) if exponent < order else factor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -60,24 +61,20 @@ def share(x: Value, y: Value, ans: Value, half: float) -> Value:
     return np.where(infinite, np.where(x == y, half, 0.0), difference)
 
 
-def log_of_sum_series(exponential: Primitive, logarithm: Primitive) -> TaylorRule:
-    """m + log(exp(x - m) + exp(y - m)), m the larger one. Infinities: the larger one, or half of each."""
-
-    def composition(x: Value, y: Value, m: Value) -> Value:
-        return logarithm(exponential(x - m) + exponential(y - m))
-
-    composed = from_composition(composition)
+def log_of_sum_series(of_difference: Callable[[Value], Value]) -> TaylorRule:
+    """The larger one, plus the logarithm of 1 + exp of the difference. Of equal infinities each has half."""
+    composed = from_composition(lambda larger, smaller: larger + of_difference(smaller - larger))
 
     def rule(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
-        m = np.where(x[0] > y[0], x[0], y[0])
-        infinite = np.isinf(m)
+        first = x[0] > y[0]
+        larger, smaller = series.chosen(first, x, y), series.chosen(first, y, x)
+        infinite = np.isinf(larger[0])
         if not anywhere(infinite):
-            return composed(taylor, ans, x, y, series.still(m, x))  # type: ignore[no-any-return]
-        share = np.where(x[0] == y[0], 0.5, np.where(x[0] > y[0], 1.0, 0.0))
-        mean = series.added(series.each(lambda c: share * c, x), series.each(lambda c: (1 - share) * c, y))
-        of_x, of_y = (series.filled(z, infinite, 0.0) for z in (x, y))
-        rest = composed(taylor, ans, of_x, of_y, series.still(np.where(infinite, 0, m), x))
-        return [ans, *series.chosen(infinite, mean, rest)[1:]]
+            return composed(taylor, ans, larger, smaller)  # type: ignore[no-any-return]
+        mean = series.added(series.each(lambda c: 0.5 * c, x), series.each(lambda c: 0.5 * c, y))
+        alone = series.chosen(x[0] == y[0], mean, larger)
+        finite = composed(taylor, ans, series.filled(larger, infinite, 0.0), series.filled(smaller, infinite, 0.0))
+        return [ans, *series.chosen(infinite, alone, finite)[1:]]
 
     return rule
 
@@ -88,7 +85,7 @@ logaddexp: Primitive = elementwise(
     lambda g, ans, x, y: g * exp(share(x, y, ans, -math.log(2))),
     lambda g, ans, x, y: g * exp(share(y, x, ans, -math.log(2))),
 )
-deftaylor(logaddexp, log_of_sum_series(exp, log))
+deftaylor(logaddexp, log_of_sum_series(lambda d: log1p(exp(d))))
 
 logaddexp2: Primitive = elementwise(
     "logaddexp2",
@@ -96,4 +93,4 @@ logaddexp2: Primitive = elementwise(
     lambda g, ans, x, y: g * exp2(share(x, y, ans, -1.0)),
     lambda g, ans, x, y: g * exp2(share(y, x, ans, -1.0)),
 )
-deftaylor(logaddexp2, log_of_sum_series(exp2, log2))
+deftaylor(logaddexp2, log_of_sum_series(lambda d: log1p(exp2(d)) / math.log(2)))

@@ -195,7 +195,7 @@ def eigh_series(taylor: Kinks, ans: tuple[Value, Value], a: Series, uplo: str) -
         lost = apart(p, equal)
         if anywhere(lost):
             taylor.kink("numpy.linalg.eigh of a matrix with equal eigenvalues that move apart")
-        w.append(np.real(np.diagonal(p, axis1=-2, axis2=-1)))
+        w.append(np.real(np.diagonal(p, axis1=-2, axis2=-1)) + np.where(np.any(lost, axis=-1), np.nan, 0.0))
         across = np.where(equal, np.where(lost, np.nan, 0.0), p / divisor) * (1 - np.eye(size))
         v.append(v[0] @ (across + on_diagonal(phases(turned, v, n) + 0 * w[0])))
         turned.append(adjoint(v[n]))
@@ -331,14 +331,16 @@ def svd_series(
         of_u = rest_of(a, v, u, s, n, zeros[0])
         of_v = rest_of(back, u, v, s, n, zeros[1])
         p, q = turned[0] @ of_u, vh[0] @ of_v
-        lost = np.logical_or(apart(p + q, equal), np.logical_and(vanishing, np.absolute(p) + np.absolute(q) > 0))
+        used = np.absolute(p) + np.absolute(q)
+        used = used > 100 * rank * float(np.finfo(dtype_of(s[0])).eps) * np.max(used, axis=(-2, -1), keepdims=True)
+        lost = np.logical_or(apart(p + q, equal), np.logical_and(vanishing, used))
         if anywhere(lost):
             taylor.kink("numpy.linalg.svd of a matrix with equal singular values that move apart")
         nan = np.where(lost, np.nan, 0.0)
         both = np.where(equal, 0, (p + q) / gaps) * ~diagonal + nan
         both = both + on_diagonal(phases(turned, u, n) + phases(vh, v, n) + 0 * s[0])
         difference = np.where(vanishing, 0, (p - q) / sums)
-        s.append(0.5 * np.real(np.diagonal(p + q, axis1=-2, axis2=-1)))
+        s.append(0.5 * np.real(np.diagonal(p + q, axis1=-2, axis2=-1)) + np.where(np.any(lost, axis=-1), np.nan, 0.0))
         x, y = u[0] @ (0.5 * (both + difference)), v[0] @ (0.5 * (both - difference))
         if rows > rank:
             x = x + (of_u - u[0] @ p) / divisor

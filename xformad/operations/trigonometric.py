@@ -103,12 +103,9 @@ def arctan2_series(taylor: Kinks, ans: Value, y: Series, x: Series) -> Series:
     origin = r[0] == 0
     if not anywhere(origin):
         return series.integral(ans, series.quotient(None, turn, r))
-    lost = np.logical_or(series.moving(x, origin), series.moving(y, origin))
-    if anywhere(lost):
-        taylor.kink("numpy.arctan2 at the origin")
+    taylor.kink("numpy.arctan2 at the origin")
     z = series.integral(ans, series.quotient(None, turn, series.filled(r, origin, 1.0)))
-    instead = np.where(lost, np.nan, 0.0)
-    return [ans, *series.each(lambda c: np.where(origin, instead, c), z[1:])]
+    return [ans, *series.each(lambda c: np.where(origin, np.nan, c), z[1:])]
 
 
 arctan2: Primitive = elementwise(

@@ -26,6 +26,7 @@ from xformad.transformations.forward import push
 from xformad.transformations.matrices import Options, checked_chunk_size, run_matrix
 from xformad.transformations.pullback import record
 from xformad.transformations.reverse import bare, conforming, grad, value_and_grad
+from xformad.transformations.taylor import expand_side
 from xformad.transformations.transformed import Argnums, Key, Transformed, checked_argnums, keys_of
 
 P = ParamSpec("P")
@@ -213,8 +214,14 @@ def run_diagonal(fun: Callable[..., Any], options: Options, args: tuple[Any, ...
     basis = chosen.basis
 
     def second(vector: list[Value]) -> Any:
-        """The second derivative of each result along a unit vector."""
+        """The second derivative of each result along a unit vector: by its power series, and at kinks by the conventions
+        of forward mode.
+        """
         tangents = chosen.trees(vector)
+        directions: dict[Key, list[Any]] = {i: [t] for i, t in enumerate(tangents)}
+        run = expand_side(chosen, tuple(chosen.values), {}, directions, 2, False, 1)
+        if not run.kinks:
+            return tree.map(lambda c: 2 * c, run.coefficient(2))
 
         def first(*values: Any) -> Any:
             return push(chosen, values, {}, list(range(len(values))), tangents).tangent

@@ -215,8 +215,8 @@ def taylor(
         TreeError: if a coefficient's tree or shapes are not those of its argument.
         DifferentiationError: if what has no derivative is to move, or if the result has no such series, as |x| at 0.
 
-    >>> taylor(np.sin, (0.0,), ([1.0],), order=3)
-    (np.float64(0.0), [np.float64(1.0), np.float64(0.0), np.float64(-0.16666...)])
+    >>> taylor(np.exp, (0.0,), ([1.0],), order=3)
+    (np.float64(1.0), [np.float64(1.0), np.float64(0.5), np.float64(0.16666...)])
     """
     for name, given in (("primals", primals), ("series", series)):
         if not isinstance(given, tuple | list):
@@ -338,24 +338,31 @@ def lattice(orders: list[np.ndarray[Any, Any]]) -> Iterator[tuple[float, list[np
         yield weight, [part.reshape(each.shape) for part, each in zip(parts, orders, strict=True)]
 
 
+def checked_orders(argument: Any, given: Any, name: str) -> list[np.ndarray[Any, Any]]:
+    """How often to differentiate by each entry of each leaf of an argument."""
+    leaves, structure = tree.flatten(argument)
+    orders = [given] if structure is tree.LEAF else tree.flatten_like(structure, given, name)
+    found = []
+    for order, leaf, path in zip(orders, leaves, structure.paths(name), strict=True):
+        each, shape = np.asarray(order), spec_of(leaf)[0]
+        if each.dtype.kind not in "iu" or np.any(each < 0) or each.shape != shape:
+            raise ArgumentError(
+                f"{path} must be whole numbers that are not negative, of the argument's shape {shape}, not {order!r}"
+            )
+        found.append(each)
+    return found
+
+
 def run_mixed_partial(
     fun: Callable[..., Any], options: PartialOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     keys = keys_of(fun, options.argnums, args, kwargs)
-    given = list(options.orders) if isinstance(options.argnums, tuple) else [options.orders]
+    several = isinstance(options.argnums, tuple)
     arguments = [args[key] if isinstance(key, int) else kwargs[key] for key in keys]
     structure = tree.flatten(arguments)[1]
-    leaves = tree.leaves_of(arguments)
     orders = []
-    names = structure.paths("orders")
-    for order, leaf, name in zip(tree.flatten_like(structure, given, "orders"), leaves, names, strict=True):
-        each = np.asarray(order)
-        if each.dtype.kind not in "iu" or np.any(each < 0) or each.shape != spec_of(leaf)[0]:
-            raise ArgumentError(
-                f"{name} must be whole numbers that are not negative, of the argument's shape {spec_of(leaf)[0]}, "
-                f"not {order!r}"
-            )
-        orders.append(each)
+    for i, (argument, given) in enumerate(zip(arguments, options.orders if several else [options.orders], strict=True)):
+        orders += checked_orders(argument, given, f"orders[{i}]" if several else "orders")
     total = sum(int(each.sum()) for each in orders)
     if total == 0:
         return fun(*args, **kwargs)
@@ -370,7 +377,7 @@ def run_mixed_partial(
         found = coefficient(*(each.astype(float) for each in points[0]))
         return tree.map(lambda c: c * weights[0], found)
     batch = [np.stack([np.asarray(each, float) for each in leaf]) for leaf in zip(*points, strict=True)]
-    return tree.map(lambda c: np.tensordot(np.asarray(weights, c.dtype), c, axes=1), vmap(coefficient)(*batch))
+    return tree.map(lambda c: np.tensordot(np.asarray(weights, c.dtype), c, axes=1)[()], vmap(coefficient)(*batch))
 
 
 def mixed_partial(fun: Callable[P, Any], orders: Any, argnums: Argnums = 0) -> Transformed[P, Any]:
