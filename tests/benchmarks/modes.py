@@ -17,6 +17,8 @@ from typing import Any
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "2")
 
+import autograd
+import autograd.numpy as anp
 import numpy as np
 
 import xformad
@@ -101,7 +103,29 @@ def run_vmap(seconds: float) -> None:
     compare_per_example("network 16-16-10", cross_entropy, small, 16, seconds)
 
 
-BENCHMARKS: dict[str, Callable[[float], None]] = {"sparse": run_sparse, "vmap": run_vmap}
+def bell(np: Any) -> Callable[[Any], Any]:
+    return lambda x: np.tanh(x) * np.exp(-x * x)
+
+
+def run_taylor(seconds: float) -> None:
+    """The tenth derivative by power series, against Autograd's second one by nesting; the growth with the order."""
+    ours, theirs = xformad.derivatives(bell(np), 10), autograd.grad(autograd.grad(bell(anp)))
+    np.testing.assert_allclose(ours(0.8)[2], theirs(0.8), rtol=1e-12)
+    times = interleaved({"xformad": lambda: ours(0.8), "autograd": lambda: theirs(0.8)}, seconds)
+    ratio = times["autograd"] / times["xformad"]
+    print("\ntanh(x) exp(-x^2): derivatives up to the tenth, in one run, and Autograd's second derivative")
+    print(f"  xformad, tenth      {readable(times['xformad']):>10}")
+    print(f"  autograd, second    {readable(times['autograd']):>10}   ratio {ratio:.1f}   target above 1")
+    orders = (5, 10, 20, 40)
+    programs = {f"{order}": xformad.derivatives(bell(np), order) for order in orders}
+    times = interleaved({name: lambda program=program: program(0.8) for name, program in programs.items()}, seconds)
+    print("  order  " + "".join(f"{order:>10}" for order in orders))
+    print("  time   " + "".join(f"{readable(each):>10}" for each in times.values()))
+    growth = np.log(times["40"] / times["20"]) / np.log(2)
+    print(f"  from order 20 to 40 as k^{growth:.2f}   target at most k^2.2")
+
+
+BENCHMARKS: dict[str, Callable[[float], None]] = {"sparse": run_sparse, "vmap": run_vmap, "taylor": run_taylor}
 
 
 def main(argv: list[str] | None = None) -> None:
