@@ -43,6 +43,7 @@ from xformad.transformations.matrices import (
     value_and_jacobian,
     value_and_jacrev,
 )
+from xformad.transformations.mixed_partials import mixed_partial
 from xformad.transformations.ode import odeint
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.second_order import (
@@ -56,7 +57,7 @@ from xformad.transformations.second_order import (
     vhp,
 )
 from xformad.transformations.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
-from xformad.transformations.taylor import derivatives, mixed_partial, taylor
+from xformad.transformations.taylor import derivatives, taylor
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
