@@ -484,6 +484,48 @@ def test_kinks_under_other_transformations() -> None:
     assert grad(lambda x: derivatives(lambda t: np.maximum(t, 0.0) * x, 2)(1.0)[1])(3.0) == 1.0
 
 
+BRANCHES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "abs": (lambda x: np.abs(x) * np.abs(x) * np.exp(x), lambda x: x * x * np.exp(x)),
+    "maximum": (lambda x: np.maximum(x, 0.0) + np.minimum(x, 0.0) + x * x, lambda x: x + x * x),
+    "copysign": (lambda x: np.copysign(x, 1.0) * np.copysign(x, -1.0), lambda x: -x * x),
+    "max": (
+        lambda x: np.max(np.stack([x, 2 * x])) * np.min(np.stack([x, 2 * x])),
+        lambda x: 2 * x * x,
+    ),
+    "power": (lambda x: x**3 + x**2.0 + x ** np.array(4), lambda x: x * x * x + x * x + x * x * x * x),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_derivatives_of_a_series_at_a_kink(name: str) -> None:
+    """By the point that the series is at: what the branches give is right on both sides."""
+    fun, same = BRANCHES[name]
+    outer: list[Callable[[Callable[[Any], Any]], Any]] = [
+        lambda f: vjp(lambda x: derivatives(f, 2)(x), 0.0)[1](np.array([1.0, 2.0, 3.0]))[0],
+        lambda f: jvp(derivatives(f, 2), (0.0,), (1.0,))[1],
+        lambda f: hessian(lambda x: derivatives(f, 2)(x) @ np.array([1.0, 2.0, 3.0]))(0.0),
+        lambda f: derivatives(derivatives(f, 2), 2)(0.0),
+    ]
+    for each in outer:
+        np.testing.assert_allclose(each(fun), each(same), atol=1e-12)
+
+
+def test_derivatives_of_a_series_at_a_norm_of_zero_are_not_made_up() -> None:
+    def second(x: Any) -> Any:
+        return derivatives(lambda x: linalg.norm(x) ** 2, 2, direction=np.array([3.0, 4.0]))(x)[2]
+
+    assert second(np.zeros(2)) == 50.0
+    with pytest.warns(RuntimeWarning, match="is not determined where a norm is zero"):
+        assert np.isnan(grad(second)(np.zeros(2))).all()
+    with pytest.warns(RuntimeWarning, match="is not determined where a norm is zero"):
+        assert np.isnan(jvp(second, (np.zeros(2),), (np.ones(2),))[1])
+    with pytest.raises(xformad.DifferentiationError, match="a norm that is zero"):
+        derivatives(second, 1, direction=np.ones(2))(np.zeros(2))
+    rows = vmap(second)(np.array([[0.0, 0.0], [1.0, 2.0]]))
+    np.testing.assert_allclose(rows, [50.0, 50.0])
+    np.testing.assert_allclose(grad(second)(np.array([1.0, 2.0])), [0.0, 0.0], atol=1e-9)
+
+
 def test_laplacian_follows_the_conventions_at_kinks() -> None:
     assert xformad.laplacian(lambda x: np.sum(np.abs(x) + x**2))(np.zeros(2)) == 4.0
     assert xformad.laplacian(lambda x: np.sum(x**3))(np.array([1.0, 2.0])) == 18.0

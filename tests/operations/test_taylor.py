@@ -12,6 +12,7 @@ import xformad
 from tests.operations.case import Case, Refused
 from tests.operations.test_table import CASES, REFUSED, cast, each_case
 from xformad import jvp, taylor, tree
+from xformad.core.interpreter import dtype_of
 from xformad.core.primitive import Primitive
 from xformad.interpreters.jvp_rules import entry_for
 from xformad.interpreters.taylor_rules import taylor_rules
@@ -69,7 +70,8 @@ def interpolated(fun: Callable[[Any], Any], order: int) -> list[list[Any]]:
     return found
 
 
-NOT_BY_NESTING = ("det singular", "norm squared", "norm times norm", "gaussian of a norm", "cosine of a norm")
+NORM_AT_ZERO = ("norm squared", "norm times norm", "gaussian of a norm", "cosine of a norm")
+NOT_BY_NESTING = ("det singular", *NORM_AT_ZERO)
 """Where nested forward mode has no third derivative: at singular matrices, and where a norm is zero."""
 
 SINGLE = ("astype float32",)
@@ -101,6 +103,56 @@ def test_series_agree_with_nested_forward_mode(case: Case) -> None:
 def test_complex_series_agree_with_nested_forward_mode(case: Case) -> None:
     random = np.random.default_rng(1)
     check(case, tuple((np.asarray(x) + 0.3j * random.normal(size=np.shape(x)))[()] for x in case.args))
+
+
+def assert_close(found: Any, expected: Any, rtol: float) -> None:
+    for x, y in zip(tree.leaves_of(found), tree.leaves_of(expected), strict=True):
+        assert np.shape(x) == np.shape(y)
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol * np.max(np.abs(y), initial=1e-3))
+
+
+@each_case
+def test_a_batch_of_curves_is_each_for_itself(case: Case) -> None:
+    """Under `vmap` of points, and of coefficients at one point."""
+    series = [curve(x, i)[:2] for i, x in enumerate(case.args)]
+    points = [np.stack([np.asarray(x) * scale for scale in (1.0, 1.01)]) for x in case.args]
+    directions = [np.stack([c[0], -0.5 * c[0]]) for c in series]
+
+    def at(*primals: Any) -> Any:
+        return [c for c in tree.leaves_of(taylor(case.fun, primals, tuple(series))[1]) if c is not None]
+
+    def along(*first: Any) -> Any:
+        moved = tuple([c, x[1]] for c, x in zip(first, series, strict=True))
+        return [c for c in tree.leaves_of(taylor(case.fun, case.args, moved)[1]) if c is not None]
+
+    for fun, batch in ((at, points), (along, directions)):
+        rows = [fun(*(each[j][()] for each in batch)) for j in range(2)]
+        assert_close(xformad.vmap(fun)(*batch), [np.stack(leaves) for leaves in zip(*rows, strict=True)], 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::xformad.IndependentOutputWarning")
+@each_case
+def test_reverse_mode_and_series_commute(case: Case) -> None:
+    """The gradient of a coefficient is the coefficient of the gradient."""
+    series = tuple(curve(x, i)[:2] for i, x in enumerate(case.args))
+    weights = np.random.default_rng(0).normal(size=64)
+
+    def total(*args: Any) -> Any:
+        leaves = [leaf for leaf in tree.leaves_of(case.fun(*args)) if dtype_of(leaf).kind in "fc"]
+        return sum(np.sum(np.real(leaf) * np.resize(weights, np.shape(leaf))) for leaf in leaves)
+
+    def second(*args: Any) -> Any:
+        return taylor(total, args, series)[1][1]
+
+    everything = tuple(range(len(case.args)))
+    if case.name.startswith(NORM_AT_ZERO):
+        with pytest.warns(RuntimeWarning, match="not determined where a norm is zero"):
+            inside = xformad.grad(second, everything)(*case.args)
+        assert any(np.isnan(x).any() for x in inside)
+    else:
+        inside = xformad.vjp(second, *case.args)[1](1.0)
+        outside = taylor(xformad.grad(total, everything), case.args, series)[1][1]
+        assert_close(inside, outside, 1e-8)
 
 
 @each_case

@@ -80,30 +80,30 @@ def power_series(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
 
 
 def powers_of_zero(taylor: Kinks, x: Series, y: Series, zero: Value) -> Series:
-    """x ** y where x_0 is zero. Whole powers are products, and those above k begin after the order k.
+    """x ** p where x_0 is zero: the sum of binomial(p, m) x_0^(p-m) (x - x_0)^m, by Horner's rule.
 
-    Another power p > 1 has as many derivatives as it is large, or is zero to the order k if x is. One of p < 1 has none,
-    nor has one that moves, unless x stays zero.
+    If p is no whole number, there is no term of m > p, unless x stays zero; and if p < 1, that is not to be seen, because
+    the zeros of x up to the order k tell nothing about the next one. There is none of m > 0 for an exponent that moves.
     """
     order = len(x) - 1
     p = y[0]
-    size = np.real(p)
     varies = series.moving(y, zero)
-    whole = np.logical_and(np.logical_and(p == np.floor(size), size >= 0), np.logical_not(varies))
-    begins = np.logical_or(size < 1, series.moving(x, zero)) if series.moves(x) else False
-    lost = np.logical_and(np.logical_and(zero, np.logical_not(whole)), begins)
-    found: Series = [
-        np.where(np.logical_and(lost, np.logical_or(varies, size <= n)), np.nan, 0.0) for n in range(order + 1)
-    ]
-    if anywhere(np.isnan(found[order])):
-        taylor.kink("numpy.power of zero with an exponent that moves or is no whole number")
-    factor = x
-    for exponent in range(1, order + 1):
-        chosen = np.logical_and(p == exponent, whole)
-        if anywhere(chosen):
-            found = series.chosen(chosen, factor, found)
-        factor = series.product(factor[0] * x[0], factor, x) if exponent < order else factor
-    return found
+    leaves = np.logical_or(np.real(p) < 1, series.moving(x, zero)) if series.moves(x) else False
+    instead = np.where(leaves, np.nan, 0.0)
+    base = np.where(zero, x[0], 0.0)
+    weights: Series = [1.0]
+    for m in range(order):
+        weights.append(weights[m] * (p - m) / (m + 1))
+    total: Series = series.still(None, x)
+    for m in range(order, -1, -1):
+        missing = np.logical_and(zero, np.logical_and(np.logical_or(np.real(p) < m, varies), m > 0))
+        absent = np.logical_and(missing, np.logical_or(weights[m] != 0, varies))
+        if anywhere(np.logical_and(absent, leaves)):
+            taylor.kink("numpy.power of zero with an exponent that moves or is no whole number")
+        term = weights[m] * power(base, np.where(missing, 1, p - m if m else np.where(np.real(p) < 0, 1, p)))
+        term = np.where(absent, instead, np.where(missing, 0.0, term))
+        total = [term, *series.product(None, total, [None, *x[1:]])[1:]]
+    return total
 
 
 power: Primitive = elementwise(core.power, np.power, power_vjp_base, power_vjp_exponent, singular=True)

@@ -36,7 +36,10 @@ def second(g: Value, ans: Value, x: Value, y: Value) -> Masked:
 
 
 def taken_series(name: str, larger: bool, ignores_nan: bool = False) -> TaylorRule:
-    """The series of the one that is taken for small t: the first coefficients that differ decide."""
+    """The series of the one that is taken for small t: the first coefficients that differ decide.
+
+    At a tie its value is taken too. It is the same number, but where that is traced, its derivative is that of the branch.
+    """
 
     def rule(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
         first, differs = series.ahead(x, y, taylor.side) if larger else series.ahead(y, x, taylor.side)
@@ -44,7 +47,8 @@ def taken_series(name: str, larger: bool, ignores_nan: bool = False) -> TaylorRu
             taylor.kink(f"{name} of equal values that move apart")
         if ignores_nan:
             first = np.logical_or(first, np.isnan(y[0]))
-        return [ans, *series.chosen(first, x[1:], y[1:])]
+        found = series.chosen(first, x, y)
+        return found if differs else [ans, *found[1:]]
 
     return rule
 
@@ -85,7 +89,8 @@ def absolute_series(taylor: Kinks, ans: Value, x: Series) -> Series:
     positive, differs = series.ahead(x, series.still(0.0, x), taylor.side)
     if differs:
         taylor.kink("numpy.absolute of zero")
-    return [ans, *series.each(lambda c: series.select(positive, c, -c), x[1:])]
+    found = series.each(lambda c: series.select(positive, c, -c), x)
+    return found if differs else [ans, *found[1:]]
 
 
 absolute: Primitive = elementwise(core.absolute, np.absolute, absolute_vjp)
@@ -138,15 +143,15 @@ def sign_series(taylor: Kinks, ans: Value, x: Series) -> Series:
 
 deftaylor(sign, sign_series)
 
+
+def copysign_series(taylor: Kinks, _ans: Value, x: Series, y: Series) -> Series:
+    size = absolute_series(taylor, np.absolute(x[0]), x)
+    return series.each(lambda c: c * np.copysign(1.0, y[0]), size)
+
+
 # |x| with the sign of y: locally x or -x.
 copysign: Primitive = elementwise("copysign", np.copysign, lambda g, ans, x, _y: g * sign(x) * sign(ans), None)
-deftaylor(
-    copysign,
-    lambda taylor, ans, x, y: [
-        ans,
-        *series.each(lambda c: c * np.copysign(1.0, y[0]), absolute_series(taylor, ans, x)[1:]),
-    ],
-)
+deftaylor(copysign, copysign_series)
 
 # 0, y or 1 as x is negative, zero or positive.
 heaviside: Primitive = elementwise("heaviside", np.heaviside, None, lambda g, _ans, x, _y: np.where(x == 0, g, 0))

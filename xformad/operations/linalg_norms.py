@@ -31,7 +31,7 @@ from xformad.interpreters.jvp_rules import Tangents, defjvp, defjvp_joint
 from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import Kinks, deftaylor, from_composition
 from xformad.interpreters.vjp import Vjp, backward_pass
-from xformad.interpreters.vjp_rules import TRUST
+from xformad.interpreters.vjp_rules import ELEMENTWISE, TRUST
 from xformad.operations.makers import smooth
 from xformad.operations.reductions import sum_value
 
@@ -83,7 +83,7 @@ defindexset(divided, elementwise)
 defbatch_elementwise(divided)
 
 
-def divided_series(taylor: Kinks, ans: Value, c: Series, n: Series, limit: Series) -> Series:
+def divided_series(taylor: Kinks, ans: Value, c: Series, n: Series, _limit: Series) -> Series:
     """c / n; where both are zero, c / t over n / t.
 
     The last coefficient of these is not known, and that of the quotient is left out: a rule multiplies the quotient with
@@ -99,9 +99,11 @@ def divided_series(taylor: Kinks, ans: Value, c: Series, n: Series, limit: Serie
     above = series.chosen(moving, series.shifted(c), series.filled(c, zero, 0.0))
     below = series.filled(series.chosen(moving, series.shifted(n), n), np.logical_and(zero, ~moving), 1.0)
     start = divided(above[0], below[0], 0.0)
-    found = divided_series(taylor, start, above, below, limit)
+    found = divided_series(taylor, start, above, below, _limit)
     value = np.where(np.logical_and(moving, ~pole), found[0], ans)
-    return [value, *series.each(lambda x: np.where(pole, np.nan, x), found[1:])]
+    result = [value, *series.each(lambda x: np.where(pole, np.nan, x), found[1:])]
+    mark = unknown_derivative(moving, n)
+    return result if mark is None else [series.plus(x, mark) for x in result]
 
 
 deftaylor(divided, divided_series)
@@ -128,6 +130,39 @@ def rising(slope: Value, n: Value, rise: Callable[[], Value], x: Value, axis: Ax
         below = below.value
     return cusp(n, slope, n == 0, rise())
 
+
+UNKNOWN = (
+    "the derivative of a Taylor series by the point that it is at is not determined where a norm is zero, and NaN was put "
+    "in its place; use the series of the derivative: derivatives(grad(fun), ...) for a gradient of derivatives(fun, ...)"
+)
+
+
+def unknown_vjp(g: Value, _ans: Value, _x: Value, mask: Value) -> Value:
+    if not anywhere(mask):
+        return np.zeros_like(g)
+    warnings.warn(UNKNOWN, RuntimeWarning, stacklevel=user_depth())
+    return np.where(mask, np.nan, np.zeros_like(g))
+
+
+# Zeros, added to what is right at one point only.
+unknown: Primitive = smooth(
+    "unknown_derivative", lambda x, _mask: np.zeros_like(x), unknown_vjp, None, mask=ELEMENTWISE
+)
+
+
+def unknown_derivative(mask: Value, *parts: Series) -> Value:
+    """Zeros whose derivative is not known where a mask is true; None if no value is traced, so that nobody asks for one."""
+    traced = [unknown(x[0], mask) for x in parts if type(x[0]) is Tracer]
+    return functools.reduce(operator.add, traced) if traced else None
+
+
+def unknown_series(taylor: Kinks, ans: Value, x: Series, mask: Series) -> Series:
+    if anywhere(mask[0]):
+        taylor.kink("the derivative of a Taylor series at a norm that is zero")
+    return [ans, *[np.where(mask[0], np.nan, 0.0 * ans) for _ in x[1:]]]
+
+
+deftaylor(unknown, unknown_series)
 
 UNDETERMINED = (
     "reverse over forward mode cannot tell the second derivative of a norm or an absolute value where it is zero, and "
@@ -257,7 +292,9 @@ def euclidean_series(
     start = np.sqrt(functools.reduce(operator.add, [total(x[0] * x[0]) for x in rest]))
     found = euclidean_series(taylor, start, rest, total, spread)
     outward = series.each(lambda c: taylor.side * c, found[:-1])
-    return [ans, *series.chosen(zero, series.chosen(away, outward, series.still(None, outward)), found[1:])]
+    result = [ans, *series.chosen(zero, series.chosen(away, outward, series.still(None, outward)), found[1:])]
+    mark = unknown_derivative(spread(away), *parts)
+    return result if mark is None else [series.plus(c, total(mark)) for c in result]
 
 
 def real_parts(x: Series) -> list[Series]:

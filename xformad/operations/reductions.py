@@ -108,7 +108,8 @@ def extremum_series(side: int) -> TaylorRule:
         if differs:
             taylor.kink("an extremum of equal entries that move apart")
         share = taken / count.astype(dtype_of(ans))
-        return [ans, *series.each(lambda c: np.sum(np.where(taken, share * c, 0), axis=axis, keepdims=keepdims), x[1:])]
+        found = series.each(lambda c: np.sum(share * np.where(taken, c, 0), axis=axis, keepdims=keepdims), x)
+        return found if differs else [ans, *found[1:]]
 
     return rule
 

@@ -141,7 +141,7 @@ def sinc_value(x: Value, order: int) -> Value:
 def sinc_series(_taylor: Kinks, ans: Value, x: Series, order: int) -> Series:
     """The series of the function at x_0, its derivatives over factorials, at x - x_0: by Horner's rule."""
     last = len(x) - 1
-    step = [0.0, *x[1:]]
+    step = [None, *x[1:]]
     total: Series = series.still(None, x)
     for n in range(last, -1, -1):
         derivative = sinc(x[0], order=order + n) if n else ans
