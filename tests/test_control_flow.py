@@ -15,6 +15,7 @@ from xformad import (
     checkpoint,
     checkpoint_scan,
     cond,
+    evaluate,
     fori_loop,
     grad,
     hessian,
@@ -22,6 +23,7 @@ from xformad import (
     scan,
     switch,
     taylor,
+    trace,
     vmap,
     while_loop,
 )
@@ -31,6 +33,11 @@ random = np.random.default_rng(3)
 W = 0.5 * random.normal(size=(3, 3))
 H = random.normal(size=3)
 XS = random.normal(size=(5, 3))
+
+
+def recorded(fun: Callable[..., Any], x: Any) -> Any:
+    """The value of a function at a point, by the graph that it leaves at another one."""
+    return evaluate(trace(fun)(1.01 * x), x)
 
 
 def agree(fun: Callable[..., Any], plain: Callable[..., Any], x: Any) -> None:
@@ -53,6 +60,15 @@ def agree(fun: Callable[..., Any], plain: Callable[..., Any], x: Any) -> None:
         lambda f: vmap(lambda v: jvp(f, (x,), (v,))[1])(batch),
         lambda f: taylor(f, (x,), ([v],), order=3)[1],
         lambda f: grad(checkpoint(f))(x),
+        # Recorded, so that the loop must be one operation on every level.
+        lambda f: recorded(f, x),
+        lambda f: recorded(grad(f), x),
+        lambda f: recorded(lambda x: jvp(f, (x,), (v,))[1], x),
+        lambda f: recorded(grad(lambda x: np.sum(grad(f)(x) * v)), x),
+        lambda f: recorded(grad(lambda x: jvp(f, (x,), (v,))[1]), x),
+        lambda f: recorded(lambda x: jvp(grad(f), (x,), (v,))[1], x),
+        lambda f: recorded(vmap(grad(f)), batch),
+        lambda f: recorded(grad(lambda b: np.sum(vmap(f)(b))), batch),
     ]
     for i, pair in enumerate(pairs):
         got, expected = (xformad.tree.leaves_of(pair(f)) for f in (fun, plain))
@@ -311,7 +327,7 @@ CHANGED = "; a state keeps its shape and dtype: change the initial one, or cast"
             "state of scan is float64[], but the body returned float64[2]" + CHANGED,
         ),
         (
-            lambda: scan(lambda s, x: ({"a": s["a"] + 0.5}, None), {"a": 0}, XS),
+            lambda: scan(lambda s, x: ({"a": s["a"] + 0.5}, None), {"a": np.int64(0)}, XS),
             "state['a'] of scan is int64[], but the body returned float64[]" + CHANGED,
         ),
         (
@@ -345,3 +361,52 @@ def test_misuse(call: Any, text: str) -> None:
     with pytest.raises(TreeError) as raised:
         call()
     assert text in str(raised.value)
+
+
+def test_numbers_as_initial_state_take_the_dtype_of_the_body() -> None:
+    single = np.ones(3, np.float32)
+    for length in (1, 3):
+        total, before = scan(lambda s, x: (s + x, s), 0.0, single[:length])
+        assert (total.dtype, before.dtype) == (np.float32, np.float32)
+    state = scan(lambda s, x: ({"a": s["a"] + 0.5, "n": s["n"] + 1}, None), {"a": 0, "n": 0}, XS)[0]
+    assert (state["a"], state["n"]) == (2.5, 5)
+    assert while_loop(lambda s: s < 2, lambda s: s + 0.75, 0) == 2.25
+    derivative = grad(lambda a: scan(lambda s, x: (s * x, None), a, single)[0])(2.0)
+    assert (derivative, derivative.dtype) == (1.0, np.float64)
+    assert fori_loop(0, 3, lambda i, s: s * (i + 1), single).dtype == np.float32
+
+
+def test_how_often_a_body_runs() -> None:
+    """Where nobody sees that a loop is one operation, reverse mode runs each step once, as in a Python loop."""
+    runs: list[int] = []
+
+    def body(state: Any, x: Any) -> Any:
+        runs.append(1)
+        return np.tanh(state * x), None
+
+    def loop(x: Any) -> Any:
+        return np.sum(scan(body, x, XS)[0])
+
+    for fun in (grad(loop), hessian(loop), lambda x: jvp(grad(loop), (x,), (x,)), lambda x: vmap(grad(loop))(x[None])):
+        runs.clear()
+        fun(H)
+        assert len(runs) == len(XS)
+
+
+def test_examples_that_part_in_every_step_do_so_in_the_step_alone() -> None:
+    runs: list[int] = []
+
+    def body(state: Any, x: Any) -> Any:
+        runs.append(1)
+        return (state * 1.5 if state < x else state * 0.5), None
+
+    def loop(scan: Any) -> Any:
+        return lambda x: scan(body, x, np.linspace(1.0, 2.0, 12))[0]
+
+    batch = np.linspace(0.1, 3.0, 40)
+    for transform in (vmap, lambda f: vmap(grad(f)), lambda f: grad(lambda b: np.sum(vmap(f)(b) ** 2))):
+        expected = transform(loop(python_scan))(batch)
+        runs.clear()
+        np.testing.assert_allclose(transform(loop(scan))(batch), expected)
+        if transform is vmap:
+            assert len(runs) < 12 * 5

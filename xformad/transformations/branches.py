@@ -16,28 +16,31 @@ from typing import Any
 
 import numpy as np
 
-from xformad import tree
 from xformad.core.interpreter import ndim_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
 from xformad.errors import TreeError
+from xformad.interpreters.batch import Batch
 from xformad.interpreters.batch_rules import Batched, batch_rules, widened
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.operations.selection import where
+from xformad.transformations.bodies import State
 from xformad.transformations.calls import (
     Call,
     Flat,
     FlatFunction,
     batched_over,
     floating,
-    is_array,
     pulled_back,
     pushed_forward,
+    repeated,
     split_tangents,
 )
-from xformad.transformations.loops import Counts, checked_state, repeated, scan_vjp
+from xformad.transformations.closures import Closure
+from xformad.transformations.loops import Counts, scan_vjp
 
 Branches = tuple[FlatFunction, ...]
 
@@ -49,7 +52,14 @@ def switch_value(index: Value, *operands: Value, branches: Branches) -> tuple[Va
         for others in found[1:]:
             check_alike(list(map(shape_of, found[0])), list(map(shape_of, others)), "a sparse derivative")
         return merged(index, found)
-    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    return branches[min(max(chosen(index), 0), len(branches) - 1)](*operands)
+
+
+def chosen(index: Value) -> int:
+    """An index, or a truth value, as a number, if the interpreter has one."""
+    if type(index) is Tracer and index.dtype.kind != "b":
+        return operator.index(index)
+    return int(bool(index)) if type(index) is Tracer else int(index)
 
 
 def switch_vjp(
@@ -107,7 +117,7 @@ def check_alike(shapes: list[Shape], others: list[Shape], under: str) -> None:
         )
 
 
-switch_p = Call("switch", switch_value, recorded=True)
+switch_p = Call("switch", switch_value, seen_by=(Trace, Batch))
 defvjp_joint(switch_p, switch_vjp)
 defjvp_whole(switch_p, switch_jvp)
 batch_rules[switch_p] = switch_batch
@@ -276,7 +286,7 @@ def while_batch(
     return tuple(found[1:])
 
 
-while_p = Call("while", while_value, recorded=True)
+while_p = Call("while", while_value, seen_by=(Trace, Batch))
 defvjp_joint(while_p, while_vjp)
 defjvp_whole(while_p, while_jvp)
 batch_rules[while_p] = while_batch
@@ -299,14 +309,19 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     >>> while_loop(lambda x: x < 100, lambda x: x * x, 3.0)
     6561.0
     """
+    state = State("while_loop", init)
+    of_condition, of_body = Closure(cond_fun), Closure(body_fun)
+    counts = WhileCounts((len(of_condition.tracers), len(of_body.tracers)))
 
-    def step(state: Any) -> Any:
-        return checked_state(state, body_fun(state), "while_loop")
+    def condition(*values: Value) -> tuple[Value, ...]:
+        return (of_condition.of(values[: counts[0]])(state.whole(values[counts[0] :])),)
 
-    condition, body = Flat(cond_fun, (init,)), Flat(step, (init,))
-    state = body.operands[len(body.tracers) :]
-    counts = WhileCounts((len(condition.tracers), len(body.tracers)))
-    found = while_p.bind(*condition.tracers, *body.tracers, *state, condition=condition, body=body, counts=counts)
-    leaves, structure = tree.flatten(init)
-    rest = iter(found[1:])
-    return tree.unflatten(structure, [next(rest) if is_array(leaf) else leaf for leaf in leaves])
+    def body(*values: Value) -> tuple[Value, ...]:
+        return tuple(state.flat(of_body.of(values[: counts[1]])(state.whole(values[counts[1] :]))))
+
+    found = state.retyped(
+        lambda: while_p.bind(
+            *of_condition.tracers, *of_body.tracers, *state.arrays, condition=condition, body=body, counts=counts
+        )
+    )
+    return state.whole(found[1:])

@@ -11,23 +11,23 @@ function on its own tracers, which is always right, because values are concrete.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import Interpreter, spec_of
+from xformad.core.interpreter import Interpreter, shape_of, spec_of
 from xformad.core.primitive import Primitive, Tracer
-from xformad.core.typing import Value
+from xformad.core.typing import ShapeDtype, Value
+from xformad.interpreters.batch import Batch, Split
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cusps import tangent_of
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
-from xformad.interpreters.vjp import Vjp
+from xformad.interpreters.trace import Trace
+from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.transformations.closures import Closure
-from xformad.transformations.pullback import record
-from xformad.transformations.transformed import Key
 from xformad.transformations.vmap import vmap
 
 FlatFunction: TypeAlias = Callable[..., tuple[Value, ...]]
@@ -39,32 +39,51 @@ class Call(Primitive):
 
     Args:
         name, implementation: as for `Primitive`.
-        recorded: whether reverse mode may record what the functions do, operation by operation, where nothing below is
-            traced: nobody is there to see the call as one operation, and its functions need not be run twice.
+        seen_by: the interpreters for the sake of which forward and reverse mode keep the call one operation. Where none of
+            them is at work below, nobody would see the call, and the functions are run on the tracers, which is faster:
+            reverse mode then need not run them a second time.
+        reversed: whether reverse mode keeps the call in any case, since what the tape keeps is what it is about.
     """
 
-    def __init__(self, name: str, implementation: Callable[..., tuple[Value, ...]], *, recorded: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        implementation: Callable[..., tuple[Value, ...]],
+        *,
+        seen_by: tuple[type[Interpreter], ...] = (Trace,),
+        reversed: bool = False,  # noqa: A002
+    ) -> None:
         super().__init__(name, implementation, multiple=True)
-        self.recorded = recorded
+        self.seen_by = frozenset(seen_by)
+        self.reversed = reversed
 
     def bind(self, *args: Value, **params: Any) -> Value:
         newest = None
         for arg in args:
             if type(arg) is Tracer and (newest is None or arg.interpreter.level > newest.level):
                 newest = arg.interpreter
-        if (
-            newest is None
-            or not (newest.keeps_call(args) or self.kept(newest))
-            or (self.recorded and is_lowest(newest, args))
-        ):
+        if newest is None or not self.kept(newest, args):
             return self.implementation(*args, **params)
         results = newest.process(self, args, params)
         if any(type(x) is Tracer and x.interpreter is newest and holds(x, newest.level) for x in results):
             return self.leaked(*args, **params)
         return results
 
-    def kept(self, interpreter: Interpreter) -> bool:
-        """Whether an interpreter that would run the functions on its tracers is given the call all the same."""
+    def kept(self, interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
+        """Whether an interpreter is given the call as one operation. If not, the functions are run on its tracers."""
+        if not interpreter.keeps_call(args):
+            return False
+        if not isinstance(interpreter, Jvp | Vjp) or (self.reversed and isinstance(interpreter, Vjp)):
+            return True
+        return self.seen(args)
+
+    def seen(self, values: Sequence[Value]) -> bool:
+        """Whether an interpreter for the sake of which the call stays one operation is at work on any of these values."""
+        for x in values:
+            while type(x) is Tracer:
+                if type(x.interpreter) in self.seen_by:
+                    return True
+                x = x.value
         return False
 
     def leaked(self, *args: Value, **params: Any) -> Value:
@@ -72,18 +91,14 @@ class Call(Primitive):
         return self.implementation(*args, **params)
 
 
-def is_lowest(interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
-    """Whether an interpreter is that of reverse mode, and no argument is traced below it."""
-    return isinstance(interpreter, Vjp) and not any(
-        type(arg) is Tracer and (arg.interpreter is not interpreter or type(arg.value) is Tracer) for arg in args
-    )
-
-
 def holds(tracer: Tracer, level: int) -> bool:
     """Whether what a tracer stands for is traced on its own level: the mark of a value that came in by a closure."""
     extra = tracer.extra
     inner = [tracer.value, *(extra if isinstance(extra, list | tuple) else [extra])]
     return any(type(x) is Tracer and x.interpreter.level >= level for x in inner)
+
+
+ARRAYS: Final = frozenset((Tracer, np.ndarray, np.float64, float))
 
 
 def is_array(x: Any) -> bool:
@@ -95,6 +110,11 @@ def is_array(x: Any) -> bool:
 
 def floating(x: Value) -> bool:
     """Whether a value has derivatives."""
+    kind = type(x)
+    if kind is float or kind is np.float64:
+        return True
+    if kind is np.ndarray:
+        return bool(x.dtype.kind in "fc")
     return spec_of(x)[1].kind in "fc"
 
 
@@ -125,14 +145,17 @@ class Flat:
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
         count = len(self.tracers)
-        fun = self.closure.of(list(values[:count]))
+        fun = self.closure.of(values[:count]) if count else self.closure.fun
         leaves = list(self.leaves)
         for i, value in zip(self.positions, values[count:], strict=True):
             leaves[i] = value
         found, self.structure = tree.flatten(fun(*tree.unflatten(self.in_structure, leaves)))
         self.has_run = True
-        self.others = [(i, leaf) for i, leaf in enumerate(found) if not is_array(leaf)]
-        return tuple([leaf for leaf in found if is_array(leaf)])
+        arrays = tuple([leaf for leaf in found if type(leaf) in ARRAYS or is_array(leaf)])
+        self.others = (
+            [(i, leaf) for i, leaf in enumerate(found) if not is_array(leaf)] if len(arrays) < len(found) else []
+        )
+        return arrays
 
     def result(self, arrays: Sequence[Value]) -> Any:
         """The result of the function, of the arrays in it."""
@@ -144,17 +167,32 @@ class Flat:
 
 def pulled_back(fun: FlatFunction, smooth_in: Sequence[bool], smooth_out: Sequence[bool]) -> FlatFunction:
     """The function of arguments and cotangents of the floating-point results that returns cotangents of the floating-point
-    arguments.
+    arguments. It runs `fun` on a tape of its own.
     """
     count = len(smooth_in)
-    keys: list[Key] = [i for i, smooth in enumerate(smooth_in) if smooth]
 
     def pull(*values: Value) -> tuple[Value, ...]:
-        run = record(fun, values[:count], {}, keys)
+        args = list(values[:count])
+        with Vjp(fun) as tape:
+            for i, smooth in enumerate(smooth_in):
+                if smooth:
+                    args[i] = tape.input(args[i])
+            outs = fun(*args)
         given = iter(values[count:])
-        return tuple(run.pull([next(given) if smooth else None for smooth in smooth_out]))
+        pairs = [(x, next(given)) for x, smooth in zip(outs, smooth_out, strict=True) if smooth]
+        seeds = [(x.extra, g) for x, g in pairs if type(x) is Tracer and x.interpreter is tape]
+        inputs = [x.extra for x, smooth in zip(args, smooth_in, strict=True) if smooth]
+        del outs, pairs, args
+        found = zip(backward_pass(seeds, inputs), inputs, strict=True)
+        return tuple([zeros(node.spec) if g is None else g for g, node in found])
 
     return pull
+
+
+def zeros(spec: ShapeDtype) -> Value:
+    """A zero cotangent."""
+    shape, dtype = spec
+    return np.zeros(shape, dtype) if shape else dtype.type(0)
 
 
 def pushed_forward(fun: FlatFunction, moving: Sequence[bool]) -> FlatFunction:
@@ -176,8 +214,37 @@ def pushed_forward(fun: FlatFunction, moving: Sequence[bool]) -> FlatFunction:
 
 
 def batched_over(fun: FlatFunction, size: int, batched: Batched) -> FlatFunction:
-    """The function of a batch: every result has the batch axis first."""
-    return vmap(fun, in_axes=tuple([0 if b else None for b in batched]), axis_size=size)
+    """The function of a batch: every result has the batch axis first.
+
+    Where the examples go different ways, this function alone is run for each group of them, not the whole program.
+    """
+
+    def run(*values: Value) -> tuple[Value, ...]:
+        found = run_together(fun, size, batched, values)
+        if found is None:
+            axes = tuple([0 if b else None for b in batched])
+            found = vmap(fun, in_axes=axes, axis_size=size)(*values)
+        return found
+
+    return run
+
+
+def run_together(fun: FlatFunction, size: int, batched: Batched, values: Sequence[Value]) -> tuple[Value, ...] | None:
+    """The results of a function of a batch, with the batch axis first; None if the examples go different ways."""
+    with Batch(size, fun) as batch:
+        try:
+            outs = fun(*[batch.input(x) if b else x for x, b in zip(values, batched, strict=True)])
+        except (Split, Exception):
+            if batch.parted is None:  # also an error that came of a caught Split counts as one
+                raise
+    if batch.parted is not None:
+        return None
+    return tuple([x.value if type(x) is Tracer and x.interpreter is batch else repeated(x, size) for x in outs])
+
+
+def repeated(x: Value, size: int) -> Value:
+    """A value for every example of a batch."""
+    return np.broadcast_to(x, (size, *shape_of(x))) if hasattr(x, "shape") else np.full(size, x)
 
 
 def split_tangents(results: Sequence[Value]) -> tuple[list[Value], list[Value]]:
@@ -212,7 +279,7 @@ def call_value(*args: Value, fun: FlatFunction) -> tuple[Value, ...]:
     return fun(*args)
 
 
-call = Call("call", call_value)
+call = Call("call", call_value, seen_by=(Trace, Vjp), reversed=True)
 defvjp_joint(call, call_vjp)
 defjvp_whole(call, call_jvp)
 batch_rules[call] = lambda size, batched, *args, fun: call.bind(*args, fun=batched_over(fun, size, batched))

@@ -9,13 +9,15 @@ array([0.        , 0.90929743])
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 
-from xformad import tree
-from xformad.transformations.calls import Flat, call
-from xformad.transformations.loops import scan, scan_length
+from xformad.core.typing import Value
+from xformad.transformations.calls import Flat, FlatFunction, call
+from xformad.transformations.loops import Counts, run_scan, scan_length, scan_value
 from xformad.transformations.transformed import Transformed
 
 P = ParamSpec("P")
@@ -23,6 +25,9 @@ R = TypeVar("R")
 
 FAN: Final = 8
 """Into how many parts a loop is divided, and each part again: the balance of memory and repeated work."""
+
+SHORT: Final = 16
+"""The number of steps of a loop that is not divided."""
 
 
 def run_checkpoint(fun: Callable[..., Any], options: None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -47,7 +52,12 @@ def checkpoint(fun: Callable[P, R]) -> Transformed[P, R]:
 
 
 def checkpoint_scan(
-    body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    *,
+    reverse: bool = False,
 ) -> tuple[Any, Any]:
     """`scan` with recursive checkpoints: a backward pass keeps O(log n) states of n steps, and repeats O(log n) times.
 
@@ -56,7 +66,7 @@ def checkpoint_scan(
     differentiation" (1992).
 
     Args:
-        body, init, xs, length: as for `scan`.
+        body, init, xs, length, reverse: as for `scan`.
 
     Returns:
         As `scan`. The second results themselves are kept, one a step: return None where the memory counts.
@@ -69,30 +79,22 @@ def checkpoint_scan(
     np.float64(0.00369...)
     """
     count = scan_length(xs, length, "checkpoint_scan")
-    return part(body, init, xs, 0, count)
+    return run_scan(parts, "checkpoint_scan", body, init, xs, count, reverse)
 
 
-def part(body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any, start: int, stop: int) -> tuple[Any, Any]:
-    """The steps from `start` to `stop`."""
-    count = stop - start
-    if count <= FAN:
-        return scan(body, state, tree.map(lambda x: x[start:stop], xs), length=count)
-    step = FAN
-    while step * FAN < count:
-        step *= FAN
-    results = []
-    for first in range(start, stop, step):
-        last = min(first + step, stop)
-        inner = checkpoint(lambda state, xs, first=first, last=last: part(body, state, xs, first, last))
-        state, ys = inner(state, xs)
-        results.append(ys)
-    return state, joined(results)
-
-
-def joined(results: list[Any]) -> Any:
-    """The results of consecutive parts, along their first axis."""
-    leaves, structure = tree.flatten(results[0])
-    if not leaves:
-        return results[0]
-    columns = zip(*[tree.leaves_of(ys) for ys in results], strict=True)
-    return tree.unflatten(structure, [np.concatenate(column) for column in columns])
+def parts(*args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool) -> tuple[Value, ...]:
+    """The loop, each of its parts a checkpointed function, which does the same."""
+    if length <= SHORT:
+        return scan_value(*args, body=body, counts=counts, length=length, reverse=reverse)
+    constants, state, xs = counts.parts(args)
+    bounds = [length * i // FAN for i in range(FAN + 1)]
+    pieces = list(pairwise(bounds))
+    rows = []
+    for start, stop in reversed(pieces) if reverse else pieces:
+        piece = partial(parts, body=body, counts=counts, length=stop - start, reverse=reverse)
+        found = call.bind(*constants, *state, *[x[start:stop] for x in xs], fun=piece)
+        state = found[: counts.state]
+        rows.append(found[counts.state :])
+    if reverse:
+        rows.reverse()
+    return (*state, *[np.concatenate(column) for column in zip(*rows, strict=True)])

@@ -7,35 +7,57 @@ The body of a loop often uses what stands around it:
 Here `w` is a traced value in a cell of the body's closure. A loop that is one operation must have it among its operands,
 or its derivative would be lost. A `Closure` finds such values, and makes the same function with others in their place: the
 code is the same, the cells are new. Looked through are the closures of functions, their defaults, nested
-functions, `functools.partial`, bound methods, transformed functions, and pytrees of all these.
+functions, `functools.partial`, bound methods, objects' attributes, transformed functions, and pytrees of all these; not
+global variables. What is not found is noticed when the call has run (`xformad.transformations.calls`).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType, FunctionType, MethodType
-from typing import Any, final
+from typing import Any, Final, final
 
 from xformad import tree
+from xformad.core.interpreter import stack
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.transformations.transformed import Transformed
 
+PLAIN: Final = frozenset((int, float, complex, bool, str, bytes, type(None)))
+"""The types of what holds nothing."""
 
-def search(x: Any) -> tuple[dict[int, Any], list[Tracer]]:
-    """What a function, or a container of such, reaches, by identity; and the traced values among it, each once."""
+LIMIT: Final = 1000
+"""How many objects are looked through. Beyond, traced values are not found."""
+
+
+def search(x: Any) -> tuple[list[Tracer], set[int]]:
+    """The traced values that a function, or a container of such, holds, each once; and, by identity, what holds them."""
     tracers: dict[int, Tracer] = {}
-    seen: dict[int, Any] = {}
+    seen: dict[int, Any] = {}  # keeps the objects, so that no other gets the id of one
+    holders: dict[int, list[int]] = {}
     waiting: list[Any] = [x]
     while waiting:
         x = waiting.pop()
-        if type(x) is Tracer:
-            tracers[id(x)] = x
-        elif id(x) not in seen:
-            seen[id(x)] = x
-            waiting += parts_of(x)
-    return seen, list(tracers.values())
+        if len(seen) >= LIMIT or id(x) in seen:
+            continue
+        seen[id(x)] = x
+        for part in parts_of(x):
+            if type(part) is Tracer:
+                tracers[id(part)] = part
+            elif type(part) in PLAIN:
+                continue
+            else:
+                waiting.append(part)
+            holders.setdefault(id(part), []).append(id(x))
+    found: set[int] = set()
+    keys = list(tracers)
+    while keys:
+        for key in holders.get(keys.pop(), ()):
+            if key not in found:
+                found.add(key)
+                keys.append(key)
+    return list(tracers.values()), found
 
 
 def parts_of(x: Any) -> Iterator[Any]:
@@ -53,6 +75,16 @@ def parts_of(x: Any) -> Iterator[Any]:
         yield x.fun
     elif tree.kind_of(type(x)) is not None:
         yield from tree.leaves_of(x)
+    elif is_instance(x):
+        yield from vars(x).values()
+
+
+def is_instance(x: Any) -> bool:
+    """Whether something is an object of a class written in Python, which its attributes make up."""
+    bases = type(x).__mro__[:-1]
+    return isinstance(getattr(x, "__dict__", None), dict) and not any(
+        name in vars(base) for base in bases for name in ("__new__", "__slots__")
+    )
 
 
 def is_empty(cell: CellType) -> bool:
@@ -77,11 +109,13 @@ class Closure:
 
     def __init__(self, fun: Callable[..., Any]) -> None:
         self.fun = fun
-        seen, self.tracers = search(fun)
-        self.holders = {key for key, x in seen.items() if search(x)[1]} if self.tracers else set()
-        self.last: tuple[list[Value], Callable[..., Any]] = (list(self.tracers), fun)
+        self.tracers: list[Tracer] = []
+        self.holders: set[int] = set()
+        if stack.live:
+            self.tracers, self.holders = search(fun)
+        self.last: tuple[Sequence[Value], Callable[..., Any]] = (self.tracers, fun)
 
-    def of(self, values: list[Value]) -> Callable[..., Any]:
+    def of(self, values: Sequence[Value]) -> Callable[..., Any]:
         """The function with these values in the place of the tracers."""
         if not self.tracers:
             return self.fun
@@ -111,6 +145,10 @@ class Closure:
             return MethodType(self.rebuilt(x.__func__, instead, done), self.rebuilt(x.__self__, instead, done))
         if isinstance(x, Transformed):
             return Transformed(x.transform, self.rebuilt(x.fun, instead, done), x.options, x.name)
+        if tree.kind_of(type(x)) is None:
+            done[key] = other = object.__new__(type(x))
+            other.__dict__.update({name: self.rebuilt(part, instead, done) for name, part in vars(x).items()})
+            return other
         leaves, structure = tree.flatten(x)
         return tree.unflatten(structure, [self.rebuilt(leaf, instead, done) for leaf in leaves])
 

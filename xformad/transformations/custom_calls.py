@@ -23,9 +23,9 @@ from xformad.transformations.pullback import record
 class CustomCall(Call):
     """A call with a rule of its own, which must not be passed over by running the function on tracers."""
 
-    def kept(self, interpreter: Interpreter) -> bool:
+    def kept(self, interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
         """Where derivatives are taken, the rule is meant; elsewhere the function."""
-        return isinstance(interpreter, Jvp | Taylor)
+        return interpreter.keeps_call(args) or isinstance(interpreter, Jvp | Taylor)
 
     def leaked(self, *args: Value, **params: Any) -> Value:
         raise UnsupportedError(closing_over("a function with custom rules"))

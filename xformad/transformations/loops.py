@@ -12,30 +12,33 @@ np.float64(6.0)
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple, final
 
 import numpy as np
 
 from xformad import tree
-from xformad.core.graph import describe
 from xformad.core.interpreter import shape_of, spec_of
-from xformad.core.source import user_line
+from xformad.core.primitive import Tracer
 from xformad.core.typing import ShapeDtype, Value
 from xformad.errors import TreeError
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.operations import joining
+from xformad.transformations.bodies import Body, State
 from xformad.transformations.calls import (
     Call,
-    Flat,
     FlatFunction,
     batched_over,
     floating,
     is_array,
     pulled_back,
     pushed_forward,
+    repeated,
+    run_together,
     split_tangents,
 )
 
@@ -55,15 +58,34 @@ class Counts(NamedTuple):
 
 def scan_value(*args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool) -> tuple[Value, ...]:
     """The state after all steps, and what each step returned beside it, stacked."""
-    constants, state, sequences = counts.parts(args)
+    constants, initial, sequences = counts.parts(args)
+    state: Sequence[Value] = initial
+    step = body.fixed(constants) if isinstance(body, Body) else partial(body, *constants)
+    steps: Iterable[tuple[Value, ...]] = zip(*[rows_of(x, length, reverse) for x in sequences], strict=False)
     rows: list[tuple[Value, ...]] = []
-    for i in range(length - 1, -1, -1) if reverse else range(length):
-        out = body(*constants, *state, *[x[i] for x in sequences])
-        state = list(out[: counts.state])
-        rows.append(out[counts.state :])
+    held = counts.state
+    for x in steps if sequences else repeat((), length):
+        out = step(*state, *x)
+        state = out[:held]
+        if len(out) > held:
+            rows.append(out[held:])
     if reverse:
         rows.reverse()
-    return (*state, *[joining.stack.bind(*column, axis=0) for column in zip(*rows, strict=True)])
+    return (*state, *[stacked(column) for column in zip(*rows, strict=True)])
+
+
+def rows_of(x: Value, length: int, reverse: bool) -> Iterable[Value]:
+    """The entries of an array along its first axis, in the order of the steps."""
+    if type(x) is Tracer:
+        return (x[i] for i in (range(length - 1, -1, -1) if reverse else range(length)))
+    return x[::-1] if reverse else x  # type: ignore[no-any-return]
+
+
+def stacked(column: Sequence[Value]) -> Value:
+    """What the steps returned, along a first axis."""
+    if type(column[0]) is np.ndarray or any(type(x) is Tracer for x in column):
+        return joining.stack.bind(*column, axis=0)
+    return np.array(column)
 
 
 def scan_vjp(
@@ -140,15 +162,19 @@ def present(tangents: Sequence[Value]) -> list[Value]:
     return [t for t in tangents if t is not None]
 
 
-def repeated(x: Value, size: int) -> Value:
-    """A value for every example of a batch."""
-    return np.broadcast_to(x, (size, *shape_of(x))) if hasattr(x, "shape") else np.full(size, x)
-
-
 def scan_batch(
     size: int, batched: Batched, *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
 ) -> tuple[Value, ...]:
-    """One loop over batches: the steps stay the first axis of what is gone through."""
+    """One loop over batches: the steps stay the first axis of what is gone through.
+
+    Where nobody below sees it as one, the loop is first tried as a Python loop is run. If the examples go different ways
+    in a step, they do so in that step alone in a loop over batches.
+    """
+    if not scan_p.seen(args):
+        loop = partial(scan_value, body=body, counts=counts, length=length, reverse=reverse)
+        together = run_together(loop, size, batched, args)
+        if together is not None:
+            return together
     constants, state, xs = counts.parts(args)
     of_constants, of_state, of_xs = counts.parts(batched)
     state = [x if b else repeated(x, size) for x, b in zip(state, of_state, strict=True)]
@@ -158,7 +184,7 @@ def scan_batch(
     return (*found[: counts.state], *[np.swapaxes(y, 0, 1) for y in found[counts.state :]])
 
 
-scan_p = Call("scan", scan_value, recorded=True)
+scan_p = Call("scan", scan_value)
 defvjp_joint(scan_p, scan_vjp)
 defjvp_whole(scan_p, scan_jvp)
 batch_rules[scan_p] = scan_batch
@@ -185,28 +211,6 @@ def scan_length(xs: Any, length: int | None, name: str) -> int:
     if length is None:
         raise TreeError(f"{name} without xs needs length=, the number of steps")
     return length
-
-
-def checked_state(old: Any, new: Any, name: str) -> Any:
-    """The new state of a loop, which must be like the old one.
-
-    Raises:
-        TreeError: if the tree, a shape or a dtype differs.
-    """
-    leaves, structure = tree.flatten(old)
-    found = tree.flatten_like(structure, new, f"the state that the body of {name} returned")
-    for before, after, path in zip(leaves, found, structure.paths("state"), strict=True):
-        if not is_array(before):
-            if before is not after and before != after:
-                raise TreeError(f"{path} of {name} is no number, so the body must return it as it is ({user_line()})")
-        elif spec_of(before) != spec_of(after):
-            shape, dtype = spec_of(before)
-            other, kind = spec_of(after)
-            what = f"{path} of {name} is {describe(shape, dtype)}, but the body returned {describe(other, kind)}"
-            raise TreeError(
-                f"{what}; a state keeps its shape and dtype: change the initial one, or cast ({user_line()})"
-            )
-    return new
 
 
 def scan(
@@ -239,28 +243,30 @@ def scan(
     >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
     (np.float64(6.0), array([0., 1., 3.]))
     """
-    count = scan_length(xs, length, "scan")
+    return run_scan(scan_p.bind, "scan", body, init, xs, scan_length(xs, length, "scan"), reverse)
 
-    def step(state: Any, x: Any) -> tuple[Any, Any]:
-        out = body(state, x)
-        if not is_pair(out):
-            raise TreeError(f"the body of scan must return a pair (state, y), but it returned {out!r} ({user_line()})")
-        return checked_state(state, out[0], "scan"), out[1]
 
-    flat = Flat(step, (init, xs))
-    if not count:
+def run_scan(
+    run: Callable[..., tuple[Value, ...]],
+    name: str,
+    body: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any,
+    length: int,
+    reverse: bool,
+) -> tuple[Any, Any]:
+    """A loop over the entries of xs, `run` on flat arrays."""
+    leaves, entry = tree.flatten(xs)
+    state = State(name, init)
+    step = Body(body, state, entry)
+    if not length:
         empty = body(init, tree.map(lambda x: np.zeros(*row_spec(x)), xs))[1]
         return init, tree.map(lambda y: np.zeros((0, *shape_of(y)), spec_of(y)[1]) if is_array(y) else y, empty)
-    states = sum(is_array(leaf) for leaf in tree.leaves_of(init))
-    counts = Counts(len(flat.tracers), states, len(flat.operands) - len(flat.tracers) - states)
-    found: tuple[Any, Any] = flat.result(
-        scan_p.bind(*flat.operands, body=flat, counts=counts, length=count, reverse=reverse)
+    counts = Counts(len(step.tracers), step.count, len(leaves))
+    found = state.retyped(
+        lambda: run(*step.tracers, *state.arrays, *leaves, body=step, counts=counts, length=length, reverse=reverse)
     )
-    return found
-
-
-def is_pair(out: Any) -> bool:
-    return isinstance(out, tuple) and len(out) == 2
+    return state.whole(found[: step.count]), step.results(found[step.count :])
 
 
 def row_spec(x: Value) -> ShapeDtype:
@@ -303,7 +309,13 @@ def fori_loop(lower: int, upper: int, body: Callable[[int, Any], Any], init: Any
         TreeError: if the body changes the form of the state.
 
     >>> fori_loop(1, 5, lambda i, product: product * i, 1.0)
-    np.float64(24.0)
+    24.0
     """
     numbers = np.arange(operator.index(lower), operator.index(upper))
-    return scan(lambda state, i: (body(i, state), None), init, numbers)[0]
+
+    def step(state: Any, i: Any) -> tuple[Any, Any]:
+        if type(i) is np.int64:  # NumPy's number would make a float64 of a float32
+            i = int(i)
+        return body(i, state), None
+
+    return run_scan(scan_p.bind, "fori_loop", step, init, numbers, len(numbers), False)[0]
