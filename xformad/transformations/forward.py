@@ -259,17 +259,21 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, **k
     >>> linear(2.0)
     np.float64(1.81859485...)
     """
-    runs: list[Pushed] = []
+    values: list[Any] = []
 
     def tangent(*tangents: Any) -> Any:
         run = push(fun, primals, kwargs, list(range(len(primals))), list(tangents), has_aux)
-        runs.append(run)
+        recording = {leaf.interpreter for leaf in tree.leaves_of(tangents) if type(leaf) is Tracer}
+        # An operation that holds a function, such as scan, returns values and tangents together, recorded all of them.
+        values.extend(
+            tree.map(lambda x: x.value if type(x) is Tracer and x.interpreter in recording else x, each)
+            for each in (run.out, run.aux)
+        )
         return run.tangent
 
     zeros = tree.map(still, tuple(float(x) if type(x) is int else x for x in primals))
-    graph = run_trace(tangent, None, zeros, {})
-    result = (runs[0].out, LinearMap(graph))
-    return (*result, runs[0].aux) if has_aux else result
+    linear = LinearMap(run_trace(tangent, None, zeros, {}))
+    return (values[0], linear, values[1]) if has_aux else (values[0], linear)
 
 
 def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], tuple[Any, ...]]:
