@@ -9,7 +9,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=20,
+    max_examples=40,
     phases=[Phase.explicit, Phase.generate],  # a failure is made smaller by the search
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -21,7 +21,21 @@ import numpy as np
 from hypothesis import strategies
 
 import xformad
-from xformad import checkpoint, cond, fori_loop, grad, jvp, scan, stop_gradient, switch, vmap, while_loop
+from xformad import (
+    checkpoint,
+    cond,
+    custom_jvp,
+    custom_vjp,
+    fori_loop,
+    grad,
+    jvp,
+    scan,
+    stop_gradient,
+    switch,
+    vjp,
+    vmap,
+    while_loop,
+)
 
 Statement = Callable[[Any, Any, int, int], Any]
 """Of two matrices and two positions: a matrix for the statements that follow, or a number for the sum."""
@@ -54,8 +68,8 @@ ANALYTIC: Final[dict[str, Statement]] = {
     "masked by a constant": lambda m, q, i, j: np.where(MASKS[i], m, 0.5 * q * q),
     "exp": lambda m, q, i, j: np.exp(0.2 * np.sin(m)),
     "sin": lambda m, q, i, j: np.sin(m),
-    "transpose": lambda m, q, i, j: np.sin(m.T + q),
-    "product of elements": lambda m, q, i, j: np.sin(m * q),
+    "transpose": lambda m, q, i, j: tamed(m.T + q),
+    "product of elements": lambda m, q, i, j: tamed(m * q),
     "plus": lambda m, q, i, j: m + 0.5 * q,
     "reversed": lambda m, q, i, j: np.reshape(np.reshape(m, (9,))[::-1], (3, 3)),
     "minus a sum": lambda m, q, i, j: m - 0.1 * np.sum(q, axis=j % 2, keepdims=True),
@@ -209,7 +223,27 @@ def pushed(s: Statement, r: Statement, m: Any, q: Any, i: int, j: int) -> Any:
     return m + 0.1 * jvp(lambda x: s(x, q, i, j), (m,), (q,))[1]
 
 
+def with_vjp_rule(s: Statement, r: Statement, m: Any, q: Any, i: int, j: int) -> Any:
+    def plain(m: Any, q: Any) -> Any:
+        return s(m, q, i, j)
+
+    fun = custom_vjp(plain)
+    fun.defvjp(lambda m, q: (plain(m, q), {"m": m, "q": q}), lambda kept, g: vjp(plain, kept["m"], kept["q"])[1](g))
+    return fun(m, q)
+
+
+def with_jvp_rule(s: Statement, r: Statement, m: Any, q: Any, i: int, j: int) -> Any:
+    def plain(m: Any, q: Any) -> Any:
+        return s(m, q, i, j)
+
+    fun = custom_jvp(plain)
+    fun.defjvp(lambda primals, tangents: jvp(plain, primals, tangents))
+    return fun(m, q)
+
+
 HOLDING: Final[dict[str, Form]] = {
+    "custom_vjp": with_vjp_rule,
+    "custom_jvp": with_jvp_rule,
     "checkpoint": checkpointed,
     "checkpoint of a closure": checkpointed_closure,
     "scan": scanned,

@@ -31,7 +31,7 @@ def order_series(taylor: Kinks, order: Value, x: Series, axis: int) -> Value:
     found = []
     for side in (taylor.side, -taylor.side):
         keys = [c if side > 0 or n % 2 == 0 else -c for n, c in enumerate(x) if c is not None]
-        found.append(np.lexsort(keys[::-1], axis=axis))
+        found.append(np.lexsort(tuple(keys[::-1]), axis=axis))
     if anywhere(found[0] != found[1]):
         taylor.kink("an order of equal entries that move apart")
     places = argsort(argsort(values, axis=axis), axis=axis)
@@ -98,7 +98,8 @@ def digitize_batch(size: int, batched: Batched, x: Value, bins: Value, right: bo
     """As NumPy's: a search in the bins, from behind where they decrease."""
     if not batched[1]:
         return digitize(x, bins, right=right)
-    rises, falls = (np.all(change >= 0, axis=1) for change in (np.diff(bins), -np.diff(bins)))
+    change = bins[:, 1:] - bins[:, :-1]
+    rises, falls = np.all(change >= 0, axis=1), np.all(change <= 0, axis=1)
     if anywhere(~(rises | falls)):
         raise ValueError("bins must be monotonically increasing or decreasing")
     found = searchsorted_batch(
