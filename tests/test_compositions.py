@@ -67,7 +67,7 @@ def control_flow(x: Any) -> Any:
 
 
 def trees(x: Any) -> Any:
-    parameters = {"w": np.reshape(xnp.array([x[0], 1.0, x[1], x[2]]), (2, 2)), "b": (x[:2], None)}
+    parameters: Any = {"w": np.reshape(xnp.array([x[0], 1.0, x[1], x[2]]), (2, 2)), "b": (x[:2], None)}
     moved = tree.map(lambda leaf: 0.7 * np.sin(leaf), parameters)
     return np.sum(np.tanh(moved["w"] @ moved["b"][0] + parameters["b"][0])) + np.prod(1.0 + 0.3 * x)
 
@@ -84,7 +84,7 @@ STEP: Final = 0.08
 
 
 def stencil(order: int) -> Any:
-    """The weights of the values at `OFFSETS` that make up a Taylor coefficient: those for which monomials come out exactly."""
+    """The weights of the values at `OFFSETS` that make up a Taylor coefficient, exact for polynomials."""
     powers = np.vander(OFFSETS, increasing=True).T.astype(float)
     return np.linalg.solve(powers, np.arange(len(OFFSETS)) == order) / STEP**order
 

@@ -15,12 +15,14 @@ from xformad import (
     MissingRuleError,
     RuleError,
     TreeError,
+    checkpoint,
     grad,
     jacfwd,
     jvp,
     linear_transpose,
     linearize,
     make_jvp,
+    scan,
 )
 from xformad.extend import defjvp, defjvp_joint, defvjp, defvjp_joint, primitive
 from xformad.interpreters.vjp_rules import VjpEntry, vjp_rules
@@ -432,3 +434,18 @@ def test_types_of_results() -> None:
     assert holomorphic == ((1 + 2j) ** 2, 2 * (1 + 2j) * 1j)
     assert jvp(np.real, (1 + 2j,), (3 + 4j,)) == (1.0, 3.0)
     assert xformad.jvp(np.abs, (3 + 4j,), (1j,)) == (5.0, 0.8)
+
+
+def test_linearize_gives_plain_values_where_an_operation_holds_a_function() -> None:
+    """`scan` returns values and tangents together; only the tangents are recorded."""
+
+    def fun(x: Any) -> Any:
+        state, rows = scan(lambda total, factor: (total * factor, total), x, np.array([2.0, 3.0]))
+        return state + checkpoint(np.sin)(x), rows
+
+    (value, aux), linear = linearize(fun, 0.5)
+    assert value == 3.0 + np.sin(0.5)
+    np.testing.assert_array_equal(aux, [0.5, 1.0])
+    np.testing.assert_allclose(linear(1.0)[0], 6.0 + np.cos(0.5))
+    value, linear, aux = linearize(fun, 0.5, has_aux=True)
+    np.testing.assert_array_equal(aux, [0.5, 1.0])

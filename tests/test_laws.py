@@ -1,7 +1,7 @@
 """Laws that hold for every program, on generated ones: interpreters are each other's oracles.
 
-    python -m pytest tests/test_laws.py                                # the same few programs in every run
-    python -m pytest tests/test_laws.py --hypothesis-profile=search    # a thousand others for each law
+python -m pytest tests/test_laws.py                                # the same few programs in every run
+python -m pytest tests/test_laws.py --hypothesis-profile=search    # a thousand others for each law
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import xformad
-from tests.generated import ANALYTIC, CONSTANT, SELECTING, SMOOTH, Program, parameters, programs
+from tests.generated import ANALYTIC, BRANCHING, CONSTANT, SELECTING, SMOOTH, Program, parameters, programs
 from xformad import checkpoint, grad, hessian, hvp, jacfwd, jacrev, jvp, taylor, tree, vjp, vmap
 
-any_program = programs(ANALYTIC, SMOOTH, SELECTING, CONSTANT)
+any_program = programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING, CONSTANT)
 seeds = st.integers(0, 10_000)
 
 LIMIT = 1e4
@@ -76,7 +75,7 @@ def shift(p: Any, direction: Any, t: Any) -> Any:
 # First derivatives.
 
 
-@given(programs(ANALYTIC, SMOOTH, SELECTING), seeds)
+@given(programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING), seeds)
 def test_gradient_is_the_slope(program: Program, seed: int) -> None:
     p = parameters(seed)
     v = like(p, seed + 1)
@@ -239,7 +238,7 @@ def test_hessian_is_symmetric_and_that_of_four_mixes(program: Program, seed: int
     assert_close(flat(grad(lambda p: inner(grad(program)(p), v))(p)), product)
 
 
-@given(programs(ANALYTIC, SMOOTH, SELECTING, size=3), seeds)
+@given(programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING, size=3), seeds)
 def test_sparse_derivatives_are_the_dense_ones(program: Program, seed: int) -> None:
     w, b = parameters(seed)["w"], parameters(seed)["b"]
 
@@ -280,7 +279,7 @@ def slope(fun: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda t: jvp(fun, (t,), (1.0,))[1]
 
 
-@given(programs(ANALYTIC, SMOOTH, SELECTING, size=3), seeds)
+@given(programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING, size=3), seeds)
 def test_series_is_that_of_nested_forward_mode(program: Program, seed: int) -> None:
     p = parameters(seed)
     v, a = like(p, seed + 1), like(p, seed + 2)
@@ -300,7 +299,7 @@ def test_series_of_complex_numbers(program: Program, seed: int) -> None:
         assert_close(tree.map(lambda c, factor=factor: c * factor, found), derivative, rtol=1e-7)
 
 
-@given(programs(ANALYTIC, SMOOTH, SELECTING, size=3), seeds)
+@given(programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING, size=3), seeds)
 def test_derivatives_along_a_direction(program: Program, seed: int) -> None:
     p = parameters(seed)
     v = like(p, seed + 1)
@@ -352,12 +351,10 @@ def test_derivatives_write_into_nothing(program: Program, seed: int) -> None:
 STATELESS = ("plain", "checkpoint", "cond", "switch", "vmap", "grad", "jvp", "custom_vjp", "custom_jvp")
 
 
-@given(programs(ANALYTIC, SMOOTH, SELECTING, forms=STATELESS), seeds)
+@given(programs(ANALYTIC, SMOOTH, SELECTING, BRANCHING, forms=STATELESS), seeds)
 def test_gradients_have_the_precision_of_the_parameters(program: Program, seed: int) -> None:
     p = tree.map(lambda x: x.astype(np.float32), parameters(seed))
     tame(program, p)
     for leaf, expected in zip(tree.leaves_of(grad(program)(p)), tree.leaves_of(p), strict=True):
         assert leaf.dtype == np.float32
         assert leaf.shape == expected.shape
-
-

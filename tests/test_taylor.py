@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xformad
-from tests.test_generated_programs import program
+from tests.generated import of_matrix
 from xformad import derivatives, grad, hessian, jvp, mixed_partial, taylor, tree, vjp, vmap
 from xformad.extend import Primitive, defjvp, deftaylor, defvjp, from_composition, from_derivative, primitive
 
@@ -344,7 +344,7 @@ def slope(fun: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def test_generated_programs_agree_with_nested_forward_mode(seed: int) -> None:
     random = np.random.default_rng(seed)
     w, v = random.normal(size=(3, 3)), random.normal(size=(3, 3))
-    fun = program(seed)
+    fun = of_matrix(seed)
     found = derivatives(fun, 3, direction=v)(w)
     expected = []
     step: Callable[[Any], Any] = lambda t: fun(w + t * v)  # noqa: E731
@@ -359,7 +359,7 @@ def test_generated_programs_under_reverse_mode(seed: int) -> None:
     """The gradient of a derivative along a line is the derivative of the gradient."""
     random = np.random.default_rng(seed)
     w, v = random.normal(size=(3, 3)), random.normal(size=(3, 3))
-    fun = program(seed)
+    fun = of_matrix(seed)
     inside = grad(lambda w: derivatives(fun, 2, direction=v)(w)[2])(w)
     outside = derivatives(grad(fun), 2, direction=v)(w)[2]
     np.testing.assert_allclose(inside, outside, rtol=1e-8, atol=1e-8 * np.max(np.abs(outside), initial=1))

@@ -1,6 +1,6 @@
 """Random programs under `vmap` against a loop over the examples: values and derivatives, with Python's control flow.
 
-The statements are those of `test_generated_programs`, and more that branch, loop and index by the numbers, so that the
+The statements are those of `tests/generated.py`, and more that branch, loop and index by the numbers, so that the
 examples go different ways.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import xformad.numpy as xnp
-from tests.test_generated_programs import STATEMENTS, WEIGHTS
+from tests.generated import STATEMENTS, WEIGHTS
 from xformad import grad, jvp, vmap
 
 Statement = Callable[[Any, Any, int, int], Any]
@@ -79,7 +79,7 @@ def program(seed: int) -> Callable[[Any], Any]:
     choose = Random(seed)
     statements = [
         (
-            choose.choice(BRANCHING + STATEMENTS),
+            choose.choice([*BRANCHING, *STATEMENTS.values()]),
             choose.random(),
             choose.random(),
             choose.randrange(3),
@@ -93,10 +93,10 @@ def program(seed: int) -> Callable[[Any], Any]:
         for statement, first, second, i, j in statements:
             m, q = (matrices[int(share * len(matrices))] for share in (first, second))
             result = statement(m, q, i, j)
-            if np.ndim(result):
+            if np.ndim(result) == 2:
                 matrices.append(result)
             else:
-                total = total + result
+                total = total + np.sum(result)
         return total + np.sum(np.tanh(matrices[-1]) * WEIGHTS)
 
     return run

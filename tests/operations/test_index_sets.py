@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import xformad
+from tests.generated import of_matrix
 from tests.operations.case import Case
 from tests.operations.test_table import CASES
-from tests.test_generated_programs import program
 from xformad import tree
 from xformad.interpreters.index_sets import IndexSets
 
@@ -143,7 +143,7 @@ STATEMENTS: list[Callable[[Any, Any, int, int], Any]] = [
 
 def selecting(seed: int) -> Callable[[Any], Any]:
     """A random program that selects by values, with a number as result."""
-    plain = program(seed)
+    plain = of_matrix(seed)
     choose = Random(seed)
     statements = [(choose.choice(STATEMENTS), choose.randrange(3), choose.randrange(3)) for _ in range(3)]
 
@@ -160,7 +160,7 @@ def selecting(seed: int) -> Callable[[Any], Any]:
     return run
 
 
-@pytest.mark.parametrize("make", [program, selecting])
+@pytest.mark.parametrize("make", [of_matrix, selecting])
 @pytest.mark.parametrize("seed", range(40))
 def test_pattern_of_a_generated_program_holds_at_other_points(make: Callable[..., Any], seed: int) -> None:
     gradient = xformad.grad(make(seed))
