@@ -17,6 +17,7 @@ np.float64(-0.735758...)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -35,6 +36,7 @@ from xformad.transformations.forward import push
 from xformad.transformations.matrices import jacobian
 from xformad.transformations.pullback import record
 from xformad.transformations.transformed import Key
+from xformad.transformations.values import value_of
 from xformad.transformations.vectors import Layout, VectorFunction, plain_function
 from xformad.transformations.vmap import vmap
 
@@ -46,6 +48,8 @@ IMPLICIT: Final = ("Radau", "BDF", "LSODA")
 PRECISION: Final = 100 * float(np.finfo(float).eps)
 DRIFT: Final = 100.0
 """How many tolerances the state that was integrated back may be off."""
+LOST: Final = 1e3
+"""How many times larger than expected the state may become on its way back."""
 HALVINGS: Final = 12
 
 
@@ -66,25 +70,31 @@ def path_value(y0: Value, t: Value, *operands: Value, fun: RightHandSide, integr
     steps = np.diff(t)
     if not np.isfinite(t).all() or not ((steps > 0).all() or (steps < 0).all()):
         raise ArgumentError(f"odeint: the times t must rise or fall strictly, but are {t} ({user_line()})")
-    plain(t[0], y0)  # an error in the user's function comes from here, and not from inside of SciPy
     if len(t) == 1 or not y0.size:
         return np.broadcast_to(y0, (len(t), y0.size)).copy()
+    if not np.isfinite(plain(t[0], y0)).all():  # SciPy would go on for ever
+        raise stuck(integrator, t[0], "The function returned infinities or NaN.", 1)
     options = dict(integrator.options)
     if integrator.method in IMPLICIT:
         options["jac"] = lambda t, y: jacobian(fun)(y, t, *operands)
-    found = optional.scipy("integrate", "odeint").solve_ivp(
-        plain, (t[0], t[-1]), y0, integrator.method, t, rtol=integrator.rtol, atol=integrator.atol, **options
-    )
-    if found.status != 0 or not np.isfinite(found.y).all():
-        reached = found.t[-1] if len(found.t) else t[0]
-        raise ConvergenceError(
-            f"odeint with method {integrator.method!r} came no further than the time {reached:.6g} of those asked for at "
-            f"{user_line()}: {found.message} The solution grows without bound, the function has a singularity or returns "
-            "NaN, or the equation is stiff: then use method='Radau', 'BDF' or 'LSODA'",
-            evaluations=found.nfev,
+    with np.errstate(all="ignore"):  # of steps that are not taken
+        found = optional.scipy("integrate", "odeint").solve_ivp(
+            plain, (t[0], t[-1]), y0, integrator.method, t, rtol=integrator.rtol, atol=integrator.atol, **options
         )
+    if found.status != 0 or not np.isfinite(found.y).all():
+        raise stuck(integrator, found.t[-1] if len(found.t) else t[0], found.message, found.nfev)
     states: Value = np.ascontiguousarray(found.y.T)
     return states
+
+
+def stuck(integrator: Integrator, time: float, message: str, evaluations: int) -> ConvergenceError:
+    """The error where an integration does not come to its end."""
+    return ConvergenceError(
+        f"odeint with method {integrator.method!r} came no further than the time {time:.6g} of those asked for at "
+        f"{user_line()}: {message} The solution grows without bound, the function has a singularity or returns NaN, or the "
+        "equation is stiff: then use method='Radau', 'BDF' or 'LSODA'",
+        evaluations=evaluations,
+    )
 
 
 def path_jvp(
@@ -125,7 +135,7 @@ def path_vjp(
         of_t: list[Value] = [0.0] * len(t)
         w: Value = zeros_like(y0)
         sums: Value = np.zeros(adjoint.layout.size)
-        for i, before in zip(reversed(rows), [*reversed(rows[:-1]), 0], strict=True):
+        for i, before in zip(reversed(rows), reversed([0, *rows][: len(rows)]), strict=True):
             of_t[i] = g[i] @ fun(ans[i], t[i], *operands)
             w, sums = adjoint.back(ans[i], w + g[i], sums, t[i], t[before], ans[before], HALVINGS)
         if rows:
@@ -157,9 +167,16 @@ class Adjoint:
         self.keys: list[Key] = [0, *[i for i, x in enumerate(operands, 2) if floating(x)]]
         self.layout = Layout([x for x in operands if floating(x)], "operands")
 
-    def rate(self, z: Value, t: Value, *operands: Value) -> Value:
-        """How the state, its cotangent and the sums change."""
-        run = record(self.fun, (z[: self.size], t, *operands), {}, self.keys)
+    def rate(self, z: Value, t: Value, *operands: Value, bound: float) -> Value:
+        """How the state, its cotangent and the sums change.
+
+        Raises:
+            ConvergenceError: if the state is larger than the bound.
+        """
+        y = z[: self.size]
+        if anywhere(np.absolute(y) > bound):
+            raise ConvergenceError("the adjoint method of odeint lost the state")
+        run = record(self.fun, (y, t, *operands), {}, self.keys)
         of_state, *others = run.pull([z[self.size : 2 * self.size]])
         return np.concatenate([run.out, -of_state, -self.layout.vector(others)])
 
@@ -168,30 +185,35 @@ class Adjoint:
     ) -> tuple[Value, Value]:
         """The cotangent of the state, and the sums, at an earlier time, at which the state is known.
 
-        Where the state decays it cannot be integrated back for long. Then it is computed forward to the middle, from where
-        both halves of the way are shorter.
+        Where the state forgets where it came from, it cannot be integrated back for long. Then it is computed forward to
+        the middle, from where both halves of the way are shorter.
 
         Raises:
             ConvergenceError: if the state does not come back to what it was.
         """
         size = self.size
+        bound = LOST * (self.reach(y, late, early) + self.reach(before, early, late))
         try:
-            z = self.path(np.concatenate([y, w, sums]), late, early, self.rate)
+            z = self.path(np.concatenate([y, w, sums]), late, early, partial(self.rate, bound=bound))
             if not self.strayed(z[:size], before):
                 return z[size : 2 * size], z[2 * size :]
         except ConvergenceError:
-            if not halvings:
-                raise
+            pass
         if not halvings:
             raise ConvergenceError(
                 f"the adjoint method of odeint at {user_line()} cannot integrate the state back in time, not even over "
-                f"1/{2**HALVINGS} of the way between two times: the equation is too stiff; use forward mode (jvp, "
-                "jacfwd), or give more times"
+                f"1/{2**HALVINGS} of the way between two times: the equation is too stiff for it; use forward mode "
+                "(jvp, jacfwd), or give more times"
             )
         middle = 0.5 * (late + early)
         between = self.path(before, early, middle, self.fun)
         w, sums = self.back(y, w, sums, late, middle, between, halvings - 1)
         return self.back(between, w, sums, middle, early, before, halvings - 1)
+
+    def reach(self, y: Value, start: Value, stop: Value) -> float:
+        """How large the state may be expected to be between two times: a plain number."""
+        straight = np.absolute(y) + np.absolute(self.fun(y, start, *self.operands) * (stop - start))
+        return float(np.max(value_of(straight), initial=0.0))
 
     def path(self, start: Value, first: Value, last: Value, fun: RightHandSide) -> Value:
         return path.bind(start, np.stack([first, last]), *self.operands, fun=fun, integrator=self.integrator)[-1]
