@@ -127,7 +127,8 @@ def test_lotka_volterra_against_differences() -> None:
         return populations((5.0, 2.0), {**p, "birth": birth})[0][-1]
 
     difference = (grad(prey)(1.1 + 1e-4) - grad(prey)(1.1 - 1e-4)) / 2e-4
-    for outer, inner in itertools.product((grad, forward), repeat=2):
+    mixes: Any = itertools.product((grad, forward), repeat=2)
+    for outer, inner in mixes:
         assert outer(inner(prey))(1.1) == pytest.approx(difference, rel=1e-6)
 
 
