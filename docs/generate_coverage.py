@@ -17,11 +17,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad import UnsupportedError, trace, tree, vjp
+from xformad import UnsupportedError, XformadError, jvp, taylor, trace, tree, vjp, vmap
 from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS
-from xformad.core.primitive import Tracer
+from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
+from xformad.interpreters.batch_rules import ELEMENTWISE, batch_rules
+from xformad.interpreters.index_sets import IndexSets, index_set_rules
+from xformad.interpreters.jvp_rules import jvp_rules
+from xformad.interpreters.taylor_rules import taylor_rules
 from xformad.interpreters.vjp_rules import VjpEntry, vjp_rules
+from xformad.transformations.calls import Call
+from xformad.transformations.custom_calls import CustomCall
 
 DOCS: Final = Path(__file__).parent
 PAGE: Final = DOCS / "coverage.md"
@@ -40,6 +46,9 @@ SAMPLES: Final[list[tuple[Any, ...]]] = [
 
 # And for functions that take something else.
 SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
+    "arccos": [(VECTOR,)],
+    "arcsin": [(VECTOR,)],
+    "arccosh": [(MATRIX + 1.0,)],
     "astype": [(MATRIX, float)],
     "block": [([[MATRIX], [MATRIX]],)],
     "broadcast_arrays": [(VECTOR, MATRIX)],
@@ -113,8 +122,32 @@ def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[str, l
     out, pullback = vjp(call, *values)
     pullback([np.ones_like(x) for x in out])
     state = found
+    if state == DIFFERENTIABLE:
+        state += "".join(f", not under {mode}" for mode, run in MODES.items() if not works(run, call, values))
     graph = trace(call)(*values)
     return state, list(dict.fromkeys(node.primitive.name for node in graph.equations if node.primitive is not None))
+
+
+MODES: Final[dict[str, Callable[..., Any]]] = {
+    "`jvp`": lambda call, values: jvp(call, values, [np.ones_like(x) for x in values]),
+    "`vmap`": lambda call, values: vmap(call)(*[np.stack([x, x]) for x in values]),
+    "`taylor`": lambda call, values: taylor(call, values, [[np.ones_like(x)] for x in values], order=3),
+    "`sparse_jacobian`": lambda call, values: depend(call, values),
+}
+
+
+def depend(call: Callable[..., Any], values: list[Any]) -> None:
+    """Run a function on index sets."""
+    with IndexSets(sum(x.size for x in values)) as interpreter:
+        call(*[interpreter.input(x, 0) for x in values])
+
+
+def works(run: Callable[..., Any], call: Callable[..., Any], values: list[Any]) -> bool:
+    try:
+        run(call, values)
+    except XformadError:
+        return False
+    return True
 
 
 def probe(name: str, function: Callable[..., Any]) -> tuple[str, list[str]]:
@@ -227,8 +260,46 @@ def primitive_rows(rules: RuleTable[VjpEntry]) -> Iterator[str]:
     passing = {"elementwise": "pass", "moves": "move along", "": "become numbers"}
     for primitive in sorted(rules, key=lambda each: (each.name.lower(), each.name)):
         entry = rules[primitive]
-        zeros = "" if form(entry) == "zero" else passing[entry.mask]
-        yield f"| `{primitive.name}` | {form(entry)} | {zeros} |"
+        zero = form(entry) == "zero"
+        zeros = "" if zero else passing[entry.mask]
+        modes = [of(primitive, entry, zero) for of in (jvp_rule, batching_rule, taylor_rule, index_sets)]
+        yield f"| `{primitive.name}` | {form(entry)} | {zeros} | {' | '.join(modes)} |"
+
+
+def jvp_rule(primitive: Primitive, entry: VjpEntry, zero: bool) -> str:
+    if primitive in jvp_rules:
+        return "own"
+    if zero:
+        return "zero"
+    if entry.linear:
+        return "linear"
+    return "diagonal" if entry.mask == "elementwise" else "transposed"
+
+
+def batching_rule(primitive: Primitive, entry: VjpEntry, zero: bool) -> str:
+    if primitive in ELEMENTWISE:
+        return "elementwise"
+    return "own" if primitive in batch_rules else "loop"
+
+
+def taylor_rule(primitive: Primitive, entry: VjpEntry, zero: bool) -> str:
+    if primitive in taylor_rules:
+        return "own"
+    if zero:
+        return "zero"
+    if isinstance(primitive, Call) and not isinstance(primitive, CustomCall):
+        return "inside"
+    return "product" if entry.linear else "by jvp"
+
+
+def index_sets(primitive: Primitive, entry: VjpEntry, zero: bool) -> str:
+    if primitive in index_set_rules:
+        return "own"
+    if zero:
+        return "empty"
+    if isinstance(primitive, Call):
+        return "inside"
+    return entry.mask or "all"
 
 
 INTRODUCTION: Final = f"""\
@@ -237,7 +308,8 @@ INTRODUCTION: Final = f"""\
 This page is made by `docs/generate_coverage.py`, which calls each function on traced arrays. It was made with NumPy
 {".".join(np.__version__.split(".")[:2])}.
 
-- **{DIFFERENTIABLE}**: the result carries a derivative, to any order.
+- **{DIFFERENTIABLE}**: the result carries a derivative, to any order, and the call works under `vjp`, `jvp`, `vmap`,
+  `taylor` and `sparse_jacobian`. A mode that refuses it is named.
 - **{NO_DERIVATIVE}**: the result is a whole number, a truth value, or locally constant. It is computed, as a plain value.
 - **{REFUSED}**: an error says what to write instead.
 
@@ -268,10 +340,18 @@ def page() -> str:
         "",
         "The operations that rules are written for, and the form of the vjp rule: with respect to which arguments there",
         "is one, or a joint one for all, or one for any number of arguments (variadic). A linear primitive has its",
-        "transpose for a rule. The last column says what happens to",
+        "transpose for a rule. The third column says what happens to",
         "[structural zeros](how_it_works.md#cotangents-that-are-not-plain-arrays) on the way back.",
         "",
-        *table("| primitive | vjp rule | structural zeros |", primitive_rows(vjp_rules)),
+        "The other columns say where the meanings in the other modes come from. **own**: a rule in the table of that mode.",
+        "Forward mode: the primitive is linear, its Jacobian diagonal, or its vjp rule is transposed. Taylor mode: a Cauchy",
+        "product, or the jvp rule, order by order. `vmap`: elementwise primitives need their operands lined up only. Index",
+        "sets: entries depend on those at their place, move, or depend on all entries. **inside**: the primitive holds",
+        "functions, and these are run on what the mode makes of the arguments. **zero**, **empty**: there is no derivative.",
+        "",
+        *table(
+            "| primitive | vjp rule | structural zeros | jvp | vmap | Taylor | index sets |", primitive_rows(vjp_rules)
+        ),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
