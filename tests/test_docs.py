@@ -97,6 +97,20 @@ def test_the_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tm
                 (run_doctest if block.text.lstrip().startswith(">>>") else run_plain)(block, page, namespace)
 
 
+def test_what_the_readme_says_can_be_done_runs() -> None:
+    """The code in its table."""
+    page = ROOT / "README.md"
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks_of(page):
+        if block.language == "python":
+            run_plain(block, page, namespace)
+    section = page.read_text("utf-8").partition("## What you can do")[2].partition("\n## ")[0]
+    calls = re.findall(r"`(.*?)`", "\n".join(line for line in section.splitlines() if line.startswith("| ")))
+    assert len(calls) > 20
+    for code in calls:
+        eval(code, namespace)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_names_its_language(page: Path) -> None:
     for block in blocks_of(page):
@@ -111,7 +125,7 @@ def anchors_of(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose_of(page)):
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose_of(page))):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
