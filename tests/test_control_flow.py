@@ -410,3 +410,30 @@ def test_examples_that_part_in_every_step_do_so_in_the_step_alone() -> None:
         np.testing.assert_allclose(transform(loop(scan))(batch), expected)
         if transform is vmap:
             assert len(runs) < 12 * 5
+
+
+def test_a_recorded_while_loop_takes_as_many_steps_as_it_needs() -> None:
+    def grow(x: Any) -> Any:
+        return while_loop(lambda s: s < 100.0, lambda s: s * x, x)
+
+    factors = np.array([2.0, 3.0, 50.0])
+    second: Callable[[Any], Any] = grad(grad(grow))
+    for fun in (grow, grad(grow), second, lambda x: jvp(grad(grow), (x,), (1.0,))[1]):
+        graph = trace(fun)(2.0)
+        found = [evaluate(graph, x) for x in factors]
+        np.testing.assert_allclose(found, [fun(x) for x in factors])
+        np.testing.assert_allclose(vmap(fun)(factors), found)
+        np.testing.assert_allclose(evaluate(trace(vmap(fun))(np.full(3, 3.0)), factors), found)
+    assert evaluate(trace(grad(grow))(2.0), 200.0) == 1.0
+    assert evaluate(trace(grad(grow))(200.0), 2.0) == 448.0
+
+
+def test_the_slowest_example_says_how_often_a_batch_runs_a_body() -> None:
+    runs: list[int] = []
+
+    def body(state: Any) -> Any:
+        runs.append(1)
+        return state * 2.0
+
+    vmap(grad(lambda x: while_loop(lambda s: s < 100.0, body, x)))(np.array([1.0, 5.0, 60.0]))
+    assert len(runs) == 2 * 7

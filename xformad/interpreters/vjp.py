@@ -58,12 +58,14 @@ class Vjp(Interpreter):
 
     Args:
         fun: the function under transformation, for messages.
+        partial: whether it is a part of a program, so that its inputs may depend on each other.
     """
 
     name: ClassVar[str] = "grad"
 
-    def __init__(self, fun: Callable[..., Any] | None = None) -> None:
+    def __init__(self, fun: Callable[..., Any] | None = None, *, partial: bool = False) -> None:
         self.fun = fun
+        self.partial = partial
         self.count = 0
         self.snapshots = Snapshots()
 
@@ -243,17 +245,21 @@ class Vjp(Interpreter):
     def components(self, value: tuple[Value, ...], whole: Node) -> tuple[Value, ...]:
         """The components of a tuple, traced where they are differentiable."""
         parts = []
+        plan = MASKED_COMPONENT if whole.plan.entry.masked else COMPONENT
         for i, part in enumerate(value):
             spec = spec_of(part)
             if spec[1].kind in "fc":
                 self.count += 1
-                node = Node(self.count, None, component, (None,), {"index": i}, (whole,), spec, COMPONENT)
+                node = Node(self.count, None, component, (None,), {"index": i}, (whole,), spec, plan)
                 part = Tracer(self, part, node)
             parts.append(part)
         return tuple(parts)
 
 
 COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index: unmasked(g)})}, check=TRUST), 1, 1)
+
+# Of a primitive whose pullback takes masked cotangents.
+MASKED_COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index: g})}, check=TRUST), 1, 1)
 
 
 def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[Value]:
@@ -347,7 +353,7 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
     if node.plan.entry.joint is not None:
         messages = node.args[0](unmasked(g))
         return [messages[i] for i in node.argnums]
-    if type(g) is Masked:
+    if type(g) is Masked and node.plan is not MASKED_COMPONENT:
         return masked_messages(node, g.g, g.mask)
     many = node.plan.entry.many if node.plan.joint else None
     if many is not None:

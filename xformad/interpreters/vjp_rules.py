@@ -130,7 +130,7 @@ class VjpEntry:
     """
 
     __slots__ = (
-        *("check", "joint", "linear", "many", "mask", "plans"),
+        *("check", "joint", "linear", "many", "mask", "masked", "plans"),
         *("quick", "rules", "singular", "specs", "variadic"),
     )
 
@@ -156,6 +156,7 @@ class VjpEntry:
         self.specs = specs
         self.linear = linear
         self.singular = singular
+        self.masked = False
         self.plans: dict[tuple[int, int], Plan] = {}
         # For one argument at 0; for two by the bit mask of the traced ones, and, 4 more, beside a plain Python number.
         self.quick: list[Plan | None] = [None] * 7

@@ -210,7 +210,7 @@ def limit_of(c: Value, n: Value) -> Value:
     ones = np.ones(shape_of(n), dtype_of(n))
     slope = slope_of(c.extra, n.extra, ones)
     if slope is None:
-        return 0.0
+        return unknown_limit(c, n) if c.interpreter.partial else 0.0
     if ones.size > 1:
         # Entry i of the slope is the sum of dc_j / dn_i over j. Random signs tell whether only j = i contributes;
         # otherwise the function is not twice differentiable.
@@ -218,6 +218,21 @@ def limit_of(c: Value, n: Value) -> Value:
         turned = slope_of(c.extra, n.extra, signs)
         slope = np.where(np.absolute(turned * signs - slope) <= 1e-5 * np.absolute(slope), slope, 0)
     return np.where(c.value == 0, slope, 0)
+
+
+BETWEEN_CALLS = (
+    "reverse over reverse mode cannot tell the second derivative of a norm or an absolute value where it is zero, if that "
+    "is inside of a checkpointed function, and NaN was put in its place; use forward over reverse mode, as hessian does, "
+    "or leave the norm outside"
+)
+
+
+def unknown_limit(c: Value, n: Value) -> Value:
+    """NaN where both are zero: in a part of a program, whether c depends on n is not known."""
+    lost = np.logical_and(c.value == 0, n.value == 0)
+    if anywhere(lost):
+        warnings.warn(BETWEEN_CALLS, RuntimeWarning, stacklevel=user_depth())
+    return np.where(lost, np.nan, 0.0).astype(dtype_of(c))
 
 
 def batched_limit(batch: Batch, c: Value, n: Value) -> Value:

@@ -38,7 +38,7 @@ class State:
     def __init__(self, loop: str, init: Any) -> None:
         self.loop = loop
         self.leaves, self.structure = tree.flatten(init)
-        self.specs = [spec_of(x) if is_array(x) else None for x in self.leaves]
+        self.specs = [spec_of(plain_number(x)) if is_array(x) else None for x in self.leaves]
         self.all_arrays = None not in self.specs
 
     @property
@@ -87,9 +87,7 @@ class State:
         other, kind = spec_of(x)
         if (other, kind) == spec:
             return
-        old = self.leaves[i]
-        old = old.interpreter.plain(old) if type(old) is Tracer else old
-        if other == shape and type(old) in NUMBERS and kind.kind in "biufc":
+        if other == shape and type(plain_number(self.leaves[i])) in NUMBERS and kind.kind in "biufc":
             raise Retyped(self, i, kind)
         what = (
             f"{self.path(i)} of {self.loop} is {describe(shape, dtype)}, but the body returned {describe(other, kind)}"
@@ -111,6 +109,12 @@ class State:
             x = self.leaves[i]
             self.leaves[i] = x.astype(dtype) if type(x) is Tracer else dtype.type(x)
             self.specs[i] = spec_of(self.leaves[i])
+
+
+def plain_number(x: Value) -> Value:
+    """The Python number that a traced value stands for; other values as they are."""
+    plain = x.interpreter.plain(x) if type(x) is Tracer else x
+    return plain if type(plain) in NUMBERS else x
 
 
 class Retyped(Exception):  # noqa: N818 - not an error

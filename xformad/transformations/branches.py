@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from xformad.core.interpreter import ndim_of, shape_of
+from xformad.core.interpreter import ndim_of, shape_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
@@ -40,7 +40,7 @@ from xformad.transformations.calls import (
     split_tangents,
 )
 from xformad.transformations.closures import Closure
-from xformad.transformations.loops import Counts, scan_vjp
+from xformad.transformations.loops import Counts, scan_p, stacked
 
 Branches = tuple[FlatFunction, ...]
 
@@ -63,16 +63,16 @@ def chosen(index: Value) -> int:
 
 
 def switch_vjp(
-    index: Value, *operands: Value, branches: Branches
+    index: Value, *operands: Value, branches: Branches, wanted: Sequence[bool]
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
     ans = switch_p.bind(index, *operands, branches=branches)
 
     def pullback(g: tuple[Value, ...]) -> list[Value]:
-        smooth_in, smooth_out = [floating(x) for x in operands], [floating(x) for x in ans]
+        smooth_out = [floating(x) for x in ans]
         given = [each for each, smooth in zip(g, smooth_out, strict=True) if smooth]
-        back = tuple([pulled_back(branch, smooth_in, smooth_out) for branch in branches])
+        back = tuple([pulled_back(branch, wanted[1:], smooth_out) for branch in branches])
         found = iter(switch_p.bind(index, *operands, *given, branches=back))
-        return [None, *(next(found) if smooth else None for smooth in smooth_in)]
+        return [next(found) if w else None for w in wanted]
 
     return ans, pullback
 
@@ -199,39 +199,79 @@ class WhileCounts(tuple[int, int]):
         return list(values[:first]), list(values[first:second]), list(values[second:])
 
 
-def while_value(*args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts) -> tuple[Value, ...]:
-    """The number of steps, and the final state."""
+def while_value(
+    *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts, saving: bool
+) -> tuple[Value, ...]:
+    """The number of steps, and the final state; if `saving`, also true for each step, and the states before each."""
     of_condition, of_body, state = counts.parts(args)
+    rows: list[Sequence[Value]] = []
     steps = 0
     while bool(condition(*of_condition, *state)[0]):
+        rows.append((True, *state) if saving else ())
         state = list(body(*of_body, *state))
         steps += 1
-    return (steps, *state)
+    if not saving:
+        return (steps, *state)
+    if not steps:
+        return (0, *state, np.zeros(0, bool), *[np.zeros((0, *shape_of(x)), spec_of(x)[1]) for x in state])
+    return (steps, *state, *[stacked(column) for column in zip(*rows, strict=True)])
 
 
 def while_vjp(
-    *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+    *args: Value,
+    condition: FlatFunction,
+    body: FlatFunction,
+    counts: WhileCounts,
+    saving: bool,
+    wanted: Sequence[bool],
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
-    """When the number of steps is known, it is a `scan`."""
-    ans = while_p.bind(*args, condition=condition, body=body, counts=counts)
-    of_condition, of_body, state = counts.parts(args)
+    """The states before each step are kept. The pullback is a `scan` over them in the other direction."""
+    _, of_body, state = counts.parts(args)
+    held = len(state)
+    saved = while_p.bind(*args, condition=condition, body=body, counts=counts, saving=True)
+    ans, active, states = saved[: held + 1], saved[held + 1], saved[held + 2 :]
+    body_wanted = counts.parts(wanted)[1]
+    smooth = [floating(x) for x in state]
+    moving = sum(smooth)
+    step = pulled_back(body, [*body_wanted, *smooth], smooth)
+    inner = Counts(len(of_body), moving + sum(body_wanted), 1 + held + moving * saving)
+
+    def back(*values: Value) -> tuple[Value, ...]:
+        """One step back; none for an example of a batch that had come to its end."""
+        fixed, cotangents, (taken, *rows) = inner.parts(values)
+        before, of_saved = rows[:held], rows[held:]
+        found = step(*fixed, *before, *cotangents[:moving])
+        of_body, of_state = found[: sum(body_wanted)], found[sum(body_wanted) :]
+        new = [*of_state, *[t + each for t, each in zip(cotangents[moving:], of_body, strict=True)]]
+        if type(taken) is Tracer:
+            new = [where(taken, x, g) for x, g in zip(new, cotangents, strict=True)]
+        return (*[x + g for x, g in zip(new, of_saved, strict=False)], *new[len(of_saved) :])
 
     def pullback(g: tuple[Value, ...]) -> list[Value]:
-        steps = operator.index(ans[0])
-        if steps:
-            inner = Counts(len(of_body), len(state), 0)
-            found = scan_vjp(*of_body, *state, body=body, counts=inner, length=steps, reverse=False)[1](g[1:])
-        else:
-            found = [None] * len(of_body) + [
-                each if floating(x) else None for each, x in zip(g[1:], state, strict=True)
-            ]
-        return [*[None] * len(of_condition), *found]
+        given = [each for each, s in zip(g[1:], smooth, strict=False) if s]
+        of_saved = [each for each, s in zip(g[held + 2 :], smooth, strict=True) if s] if saving else []
+        zeros = [zeros_like(x) for x, w in zip(of_body, body_wanted, strict=True) if w]
+        found = scan_p.bind(
+            *of_body, *given, *zeros, active, *states, *of_saved,
+            body=back, counts=inner, length=None, reverse=True,
+        )  # fmt: skip
+        of_state, of_constants = iter(found[:moving]), iter(found[moving:])
+        return [
+            *[None] * counts[0],
+            *[next(of_constants) if w else None for w in body_wanted],
+            *[next(of_state) if s else None for s in smooth],
+        ]
 
-    return ans, pullback
+    return (saved if saving else ans), pullback
 
 
 def while_jvp(
-    tangents: Tangents, *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+    tangents: Tangents,
+    *args: Value,
+    condition: FlatFunction,
+    body: FlatFunction,
+    counts: WhileCounts,
+    saving: bool,
 ) -> tuple[list[Value], list[Value]]:
     """One loop, with the tangent of the state in its state."""
     of_condition, of_body, state = counts.parts(args)
@@ -250,14 +290,25 @@ def while_jvp(
 
     inner = WhileCounts((len(of_condition), len(of_body) + len(moving_body)))
     found = while_p.bind(
-        *of_condition, *of_body, *moving_body, *state, *moving_state, condition=tested, body=moved, counts=inner
-    )
-    final, of_final = split_tangents(found[1:])
-    return [found[0], *final], [None, *of_final]
+        *of_condition, *of_body, *moving_body, *state, *moving_state,
+        condition=tested, body=moved, counts=inner, saving=saving,
+    )  # fmt: skip
+    held = len(state) + len(moving_state)
+    final, of_final = split_tangents(found[1 : held + 1])
+    if not saving:
+        return [found[0], *final], [None, *of_final]
+    states, of_states = split_tangents(found[held + 2 :])
+    return [found[0], *final, found[held + 1], *states], [None, *of_final, None, *of_states]
 
 
 def while_batch(
-    size: int, batched: Batched, *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts
+    size: int,
+    batched: Batched,
+    *args: Value,
+    condition: FlatFunction,
+    body: FlatFunction,
+    counts: WhileCounts,
+    saving: bool,
 ) -> tuple[Value, ...]:
     """The loop goes on while an example does; those that are done keep their state."""
     of_condition, of_body, state = counts.parts(args)
@@ -274,16 +325,22 @@ def while_batch(
         # The condition's constants come again before those of the body.
         left = tested(*values[:first], *values[first + len(of_body) + 1 :])[0]
         count, now = values[first + len(of_body)], values[first + len(of_body) + 1 :]
-        moved = step(*values[first : first + len(of_body)], *now)
+        with np.errstate(all="ignore"):  # of what becomes of the others nothing is used
+            moved = step(*values[first : first + len(of_body)], *now)
         kept = [where(widened(left, ndim_of(x) - 1), y, x) for x, y in zip(now, moved, strict=True)]
         return (count + left, *kept)
 
     inner = WhileCounts((len(of_condition), len(of_condition) + len(of_body)))
     found = while_p.bind(
         *of_condition, *of_condition, *of_body, np.zeros(size, int), *state,
-        condition=any_left, body=masked, counts=inner,
+        condition=any_left, body=masked, counts=inner, saving=saving,
     )  # fmt: skip
-    return tuple(found[1:])
+    held = len(state) + 1
+    if not saving:
+        return tuple(found[1:])
+    steps, before = found[1], found[held + 2]
+    taken = np.concatenate([before[1:], steps[None]]) > before
+    return (*found[1 : held + 1], *[np.swapaxes(x, 0, 1) for x in (taken, *found[held + 3 :])])
 
 
 while_p = Call("while", while_value, seen_by=(Trace, Batch))
@@ -321,7 +378,13 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
 
     found = state.retyped(
         lambda: while_p.bind(
-            *of_condition.tracers, *of_body.tracers, *state.arrays, condition=condition, body=body, counts=counts
+            *of_condition.tracers,
+            *of_body.tracers,
+            *state.arrays,
+            condition=condition,
+            body=body,
+            counts=counts,
+            saving=False,
         )
     )
     return state.whole(found[1:])

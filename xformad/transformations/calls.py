@@ -21,12 +21,13 @@ from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import ShapeDtype, Value
 from xformad.interpreters.batch import Batch, Split
 from xformad.interpreters.batch_rules import Batched, batch_rules
+from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.cusps import tangent_of
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
 from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp import Vjp, backward_pass
-from xformad.interpreters.vjp_rules import defvjp_joint
+from xformad.interpreters.vjp_rules import defvjp_joint, entries
 from xformad.transformations.closures import Closure
 from xformad.transformations.vmap import vmap
 
@@ -64,7 +65,13 @@ class Call(Primitive):
                 newest = arg.interpreter
         if newest is None or not self.kept(newest, args):
             return self.implementation(*args, **params)
-        results = newest.process(self, args, params)
+        if type(newest) is Vjp:
+            wanted = tuple([type(arg) is Tracer and arg.interpreter is newest for arg in args])
+            if any(w and not floating(arg.value) for arg, w in zip(args, wanted, strict=True)):
+                return self.of_whole_numbers(newest, *args, **params)
+            results = newest.process(self, args, {**params, "wanted": wanted})
+        else:
+            results = newest.process(self, args, params)
         if any(type(x) is Tracer and x.interpreter is newest and holds(x, newest.level) for x in results):
             return self.leaked(*args, **params)
         return results
@@ -85,6 +92,10 @@ class Call(Primitive):
                     return True
                 x = x.value
         return False
+
+    def of_whole_numbers(self, tape: Vjp, *args: Value, **params: Any) -> Value:
+        """What to do with whole numbers in containers, which `grad` traces, as their derivative is that of floats."""
+        return self.implementation(*args, **params)
 
     def leaked(self, *args: Value, **params: Any) -> Value:
         """What to do where a function closes over a traced value that `closures` did not find: run it as it is."""
@@ -125,6 +136,7 @@ class Flat:
     Args:
         fun: the function. Traced values that it closes over become operands.
         args: its arguments.
+        arrays: whether arrays that it closes over become operands, too.
 
     Attributes:
         operands: the arrays among the leaves of the arguments, after those that the function closes over.
@@ -132,8 +144,8 @@ class Flat:
         has_run: whether there was one.
     """
 
-    def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.closure = Closure(fun)
+    def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], *, arrays: bool = False) -> None:
+        self.closure = Closure(fun, arrays=arrays)
         self.tracers = self.closure.tracers
         self.leaves, self.in_structure = tree.flatten(args)
         self.positions = [i for i, leaf in enumerate(self.leaves) if is_array(leaf)]
@@ -165,24 +177,36 @@ class Flat:
         return tree.unflatten(self.structure, leaves)
 
 
-def pulled_back(fun: FlatFunction, smooth_in: Sequence[bool], smooth_out: Sequence[bool]) -> FlatFunction:
-    """The function of arguments and cotangents of the floating-point results that returns cotangents of the floating-point
-    arguments. It runs `fun` on a tape of its own.
+def pulled_back(
+    fun: FlatFunction, wanted: Sequence[bool], smooth_out: Sequence[bool], masked: Sequence[bool] = ()
+) -> FlatFunction:
+    """The function of arguments and cotangents of the floating-point results that returns cotangents of those arguments
+    that are wanted. It runs `fun` on a tape of its own.
+
+    Args:
+        fun: the function.
+        wanted: for each argument whether its cotangent is; it must be floating-point.
+        smooth_out: for each result whether it is floating-point.
+        masked: for each of the cotangents whether it is zero outside of a mask. The masks are the last arguments.
     """
-    count = len(smooth_in)
+    count = len(wanted)
+    smooth = sum(smooth_out)
 
     def pull(*values: Value) -> tuple[Value, ...]:
         args = list(values[:count])
-        with Vjp(fun) as tape:
-            for i, smooth in enumerate(smooth_in):
-                if smooth:
+        with Vjp(fun, partial=True) as tape:
+            for i, w in enumerate(wanted):
+                if w:
                     args[i] = tape.input(args[i])
             outs = fun(*args)
-        given = iter(values[count:])
-        pairs = [(x, next(given)) for x, smooth in zip(outs, smooth_out, strict=True) if smooth]
+        gs = list(values[count : count + smooth])
+        for i, mask in zip([i for i, m in enumerate(masked) if m], values[count + smooth :], strict=True):
+            gs[i] = Masked(gs[i], mask)
+        given = iter(gs)
+        pairs = [(x, next(given)) for x, floats in zip(outs, smooth_out, strict=True) if floats]
         seeds = [(x.extra, g) for x, g in pairs if type(x) is Tracer and x.interpreter is tape]
-        inputs = [x.extra for x, smooth in zip(args, smooth_in, strict=True) if smooth]
-        del outs, pairs, args
+        inputs = [x.extra for x, w in zip(args, wanted, strict=True) if w]
+        del outs, pairs, args, gs
         found = zip(backward_pass(seeds, inputs), inputs, strict=True)
         return tuple([zeros(node.spec) if g is None else g for g, node in found])
 
@@ -258,14 +282,19 @@ def split_tangents(results: Sequence[Value]) -> tuple[list[Value], list[Value]]:
     return list(results[:count]), [next(rest) if floating(x) else None for x in results[:count]]
 
 
-def call_vjp(*args: Value, fun: FlatFunction) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
+def call_vjp(
+    *args: Value, fun: FlatFunction, wanted: Sequence[bool]
+) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
     ans = call.bind(*args, fun=fun)
 
     def pullback(g: tuple[Value, ...]) -> list[Value]:
-        smooth_in, smooth_out = list(map(floating, args)), list(map(floating, ans))
+        smooth_out = list(map(floating, ans))
         given = [each for each, smooth in zip(g, smooth_out, strict=True) if smooth]
-        found = iter(call.bind(*args, *given, fun=pulled_back(fun, smooth_in, smooth_out)))
-        return [next(found) if smooth else None for smooth in smooth_in]
+        masked = [type(each) is Masked for each in given]
+        masks = [each.mask for each in given if type(each) is Masked]
+        back = pulled_back(fun, wanted, smooth_out, masked)
+        found = iter(call.bind(*args, *map(unmasked, given), *masks, fun=back))
+        return [next(found) if w else None for w in wanted]
 
     return ans, pullback
 
@@ -281,5 +310,6 @@ def call_value(*args: Value, fun: FlatFunction) -> tuple[Value, ...]:
 
 call = Call("call", call_value, seen_by=(Trace, Vjp), reversed=True)
 defvjp_joint(call, call_vjp)
+entries[call].masked = True
 defjvp_whole(call, call_jvp)
 batch_rules[call] = lambda size, batched, *args, fun: call.bind(*args, fun=batched_over(fun, size, batched))

@@ -31,7 +31,7 @@ SHORT: Final = 16
 
 
 def run_checkpoint(fun: Callable[..., Any], options: None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    flat = Flat(lambda args, kwargs: fun(*args, **kwargs), (args, kwargs))
+    flat = Flat(lambda args, kwargs: fun(*args, **kwargs), (args, kwargs), arrays=True)
     return flat.result(call.bind(*flat.operands, fun=flat))
 
 

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CellType, FunctionType, MethodType
 from typing import Any, Final, final
 
+import numpy as np
+
 from xformad import tree
 from xformad.core.interpreter import stack
 from xformad.core.primitive import Tracer
@@ -31,9 +33,9 @@ LIMIT: Final = 1000
 """How many objects are looked through. Beyond, traced values are not found."""
 
 
-def search(x: Any) -> tuple[list[Tracer], set[int]]:
+def search(x: Any, arrays: bool) -> tuple[list[Value], set[int]]:
     """The traced values that a function, or a container of such, holds, each once; and, by identity, what holds them."""
-    tracers: dict[int, Tracer] = {}
+    tracers: dict[int, Value] = {}
     seen: dict[int, Any] = {}  # keeps the objects, so that no other gets the id of one
     holders: dict[int, list[int]] = {}
     waiting: list[Any] = [x]
@@ -43,7 +45,7 @@ def search(x: Any) -> tuple[list[Tracer], set[int]]:
             continue
         seen[id(x)] = x
         for part in parts_of(x):
-            if type(part) is Tracer:
+            if type(part) is Tracer or (arrays and type(part) is np.ndarray):
                 tracers[id(part)] = part
             elif type(part) in PLAIN:
                 continue
@@ -102,17 +104,18 @@ class Closure:
 
     Args:
         fun: the function.
+        arrays: whether arrays are found, too, which the program may write into before the function is run again.
 
     Attributes:
-        tracers: the traced values.
+        tracers: the traced values, and the arrays.
     """
 
-    def __init__(self, fun: Callable[..., Any]) -> None:
+    def __init__(self, fun: Callable[..., Any], *, arrays: bool = False) -> None:
         self.fun = fun
-        self.tracers: list[Tracer] = []
+        self.tracers: list[Value] = []
         self.holders: set[int] = set()
         if stack.live:
-            self.tracers, self.holders = search(fun)
+            self.tracers, self.holders = search(fun, arrays)
         self.last: tuple[Sequence[Value], Callable[..., Any]] = (self.tracers, fun)
 
     def of(self, values: Sequence[Value]) -> Callable[..., Any]:
@@ -130,8 +133,8 @@ class Closure:
     def rebuilt(self, x: Any, instead: dict[int, Value], done: dict[int, Any]) -> Any:
         """`x` with values in the place of tracers; `x` itself where it holds none of them."""
         key = id(x)
-        if type(x) is Tracer:
-            return instead.get(key, x)
+        if key in instead:
+            return instead[key]
         if key in done:
             return done[key]
         if key not in self.holders:
@@ -169,4 +172,4 @@ class Closure:
 
     def holds(self, x: Any) -> bool:
         """Whether something is a tracer, or holds one."""
-        return type(x) is Tracer or id(x) in self.holders
+        return id(x) in self.holders or any(x is tracer for tracer in self.tracers)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
 
 from xformad.core.interpreter import Interpreter
+from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
@@ -15,6 +16,7 @@ from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
 from xformad.interpreters.taylor import Taylor
+from xformad.interpreters.vjp import Vjp
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.transformations.calls import Call, FlatFunction, batched_over, floating, split_tangents
 from xformad.transformations.pullback import record
@@ -26,6 +28,13 @@ class CustomCall(Call):
     def kept(self, interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
         """Where derivatives are taken, the rule is meant; elsewhere the function."""
         return interpreter.keeps_call(args) or isinstance(interpreter, Jvp | Taylor)
+
+    def of_whole_numbers(self, tape: Vjp, *args: Value, **params: Any) -> Value:
+        """They become floats: a rule gives the derivative of these alone."""
+        return self.bind(
+            *[x * 1.0 if type(x) is Tracer and x.interpreter is tape and not floating(x.value) else x for x in args],
+            **params,
+        )
 
     def leaked(self, *args: Value, **params: Any) -> Value:
         raise UnsupportedError(closing_over("a function with custom rules"))
@@ -59,7 +68,7 @@ def custom_vjp_value(*args: Value, fun: FlatFunction, rule: Backward) -> tuple[V
 
 
 def custom_vjp_vjp(
-    *args: Value, fun: FlatFunction, rule: Backward
+    *args: Value, fun: FlatFunction, rule: Backward, wanted: Sequence[bool] = ()
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
     found = rule.forward(*args)
     count = rule.count()
@@ -102,7 +111,7 @@ def custom_jvp_jvp(
 
 
 def custom_jvp_vjp(
-    *args: Value, fun: FlatFunction, rule: FlatFunction
+    *args: Value, fun: FlatFunction, rule: FlatFunction, wanted: Sequence[bool] = ()
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
     """The rule is linear in the tangents: it is recorded, and its pullback is the derivative."""
     zeros = tuple([zeros_like(x) for x in args if floating(x)])

@@ -22,7 +22,7 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import shape_of, spec_of
 from xformad.core.primitive import Tracer
-from xformad.core.typing import ShapeDtype, Value
+from xformad.core.typing import Value
 from xformad.errors import TreeError
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
@@ -56,9 +56,12 @@ class Counts(NamedTuple):
         return list(values[:first]), list(values[first:second]), list(values[second : second + self.sequences])
 
 
-def scan_value(*args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool) -> tuple[Value, ...]:
-    """The state after all steps, and what each step returned beside it, stacked."""
+def scan_value(
+    *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool
+) -> tuple[Value, ...]:
+    """The state after all steps, and what each step returned beside it, stacked. Without `length`, the sequences tell it."""
     constants, initial, sequences = counts.parts(args)
+    length = shape_of(sequences[0])[0] if length is None else length
     state: Sequence[Value] = initial
     step = body.fixed(constants) if isinstance(body, Body) else partial(body, *constants)
     steps: Iterable[tuple[Value, ...]] = zip(*[rows_of(x, length, reverse) for x in sequences], strict=False)
@@ -69,9 +72,19 @@ def scan_value(*args: Value, body: FlatFunction, counts: Counts, length: int, re
         state = out[:held]
         if len(out) > held:
             rows.append(out[held:])
+    if not length:
+        return (*state, *no_rows(step, state, sequences, held))
     if reverse:
         rows.reverse()
     return (*state, *[stacked(column) for column in zip(*rows, strict=True)])
+
+
+def no_rows(step: FlatFunction, state: Sequence[Value], sequences: Sequence[Value], held: int) -> list[Value]:
+    """What is stacked where there are no steps: nothing, of the shape that a step on zeros gives."""
+    specs = [spec_of(x) for x in sequences]
+    with np.errstate(all="ignore"):
+        out = step(*state, *[np.zeros(shape[1:], dtype)[()] for shape, dtype in specs])
+    return [np.zeros((0, *shape_of(y)), spec_of(y)[1]) for y in out[held:]]
 
 
 def rows_of(x: Value, length: int, reverse: bool) -> Iterable[Value]:
@@ -89,7 +102,7 @@ def stacked(column: Sequence[Value]) -> Value:
 
 
 def scan_vjp(
-    *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+    *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool, wanted: Sequence[bool]
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
     """The states before each step are kept. The pullback is a loop in the other direction, that runs each step again."""
 
@@ -99,9 +112,10 @@ def scan_vjp(
     saved = scan_p.bind(*args, body=saving, counts=counts, length=length, reverse=reverse)
     ans, states = saved[: len(saved) - counts.state], saved[len(saved) - counts.state :]
     constants, init, xs = counts.parts(args)
-    smooth_in = [floating(x) for x in args]
     smooth_out = [floating(x) for x in ans]
-    of_constants, of_state, _ = counts.parts(smooth_in)
+    of_constants, _, of_xs = counts.parts(wanted)
+    of_state = [floating(x) for x in init]
+    smooth_in = [*of_constants, *of_state, *of_xs]
     step = pulled_back(body, smooth_in, smooth_out)
     moving = sum(of_state)
     inner = Counts(len(constants), moving + sum(of_constants), len(init) + len(xs) + sum(smooth_out[counts.state :]))
@@ -130,7 +144,7 @@ def scan_vjp(
 
 
 def scan_jvp(
-    tangents: Tangents, *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+    tangents: Tangents, *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool
 ) -> tuple[list[Value], list[Value]]:
     """One loop, with the tangent of the state in its state."""
     constants, state, xs = counts.parts(args)
@@ -163,7 +177,7 @@ def present(tangents: Sequence[Value]) -> list[Value]:
 
 
 def scan_batch(
-    size: int, batched: Batched, *args: Value, body: FlatFunction, counts: Counts, length: int, reverse: bool
+    size: int, batched: Batched, *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool
 ) -> tuple[Value, ...]:
     """One loop over batches: the steps stay the first axis of what is gone through.
 
@@ -259,19 +273,11 @@ def run_scan(
     leaves, entry = tree.flatten(xs)
     state = State(name, init)
     step = Body(body, state, entry)
-    if not length:
-        empty = body(init, tree.map(lambda x: np.zeros(*row_spec(x)), xs))[1]
-        return init, tree.map(lambda y: np.zeros((0, *shape_of(y)), spec_of(y)[1]) if is_array(y) else y, empty)
     counts = Counts(len(step.tracers), step.count, len(leaves))
     found = state.retyped(
         lambda: run(*step.tracers, *state.arrays, *leaves, body=step, counts=counts, length=length, reverse=reverse)
     )
     return state.whole(found[: step.count]), step.results(found[step.count :])
-
-
-def row_spec(x: Value) -> ShapeDtype:
-    shape, dtype = spec_of(x)
-    return shape[1:], dtype
 
 
 def map(fun: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001 - as the field calls it
