@@ -14,7 +14,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import ShapeDtype, Value
 from xformad.errors import TreeError
-from xformad.transformations.calls import ARRAYS, is_array
+from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
 
 T = TypeVar("T")
@@ -142,6 +142,7 @@ class Body:
 
     def __init__(self, body: Callable[[Any, Any], Any], state: State, entry: tree.Structure) -> None:
         self.closure = Closure(body)
+        self.__name__ = name_of(body)
         self.tracers = self.closure.tracers
         self.state = state
         self.count = len(state.arrays)

@@ -34,6 +34,7 @@ from xformad.transformations.calls import (
     FlatFunction,
     batched_over,
     floating,
+    named,
     pulled_back,
     pushed_forward,
     repeated,
@@ -253,7 +254,7 @@ def while_vjp(
         zeros = [zeros_like(x) for x, w in zip(of_body, body_wanted, strict=True) if w]
         found = scan_p.bind(
             *of_body, *given, *zeros, active, *states, *of_saved,
-            body=back, counts=inner, length=None, reverse=True,
+            body=named(back, "pullback", body), counts=inner, length=None, reverse=True,
         )  # fmt: skip
         of_state, of_constants = iter(found[:moving]), iter(found[moving:])
         return [

@@ -129,6 +129,16 @@ def floating(x: Value) -> bool:
     return spec_of(x)[1].kind in "fc"
 
 
+def name_of(fun: Callable[..., Any]) -> str:
+    return str(getattr(fun, "__name__", "function"))
+
+
+def named(fun: FlatFunction, how: str, of: Callable[..., Any]) -> FlatFunction:
+    """A function made of another one, with a name that tells so in graphs."""
+    fun.__name__ = f"{how}({name_of(of)})"
+    return fun
+
+
 @final
 class Flat:
     """A function of pytrees as a function of arrays, for one form of the arguments.
@@ -146,6 +156,7 @@ class Flat:
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], *, arrays: bool = False) -> None:
         self.closure = Closure(fun, arrays=arrays)
+        self.__name__ = name_of(fun)
         self.tracers = self.closure.tracers
         self.leaves, self.in_structure = tree.flatten(args)
         self.positions = [i for i, leaf in enumerate(self.leaves) if is_array(leaf)]
@@ -210,7 +221,7 @@ def pulled_back(
         found = zip(backward_pass(seeds, inputs), inputs, strict=True)
         return tuple([zeros(node.spec) if g is None else g for g, node in found])
 
-    return pull
+    return named(pull, "pullback", fun)
 
 
 def zeros(spec: ShapeDtype) -> Value:
@@ -234,7 +245,7 @@ def pushed_forward(fun: FlatFunction, moving: Sequence[bool]) -> FlatFunction:
         tangents = [tangent_of(x) if o else zeros_like(x) for x, o in zip(outs, own, strict=True) if floating(x)]
         return (*primals, *tangents)
 
-    return push
+    return named(push, "jvp", fun)
 
 
 def batched_over(fun: FlatFunction, size: int, batched: Batched) -> FlatFunction:
@@ -250,7 +261,7 @@ def batched_over(fun: FlatFunction, size: int, batched: Batched) -> FlatFunction
             found = vmap(fun, in_axes=axes, axis_size=size)(*values)
         return found
 
-    return run
+    return named(run, "vmap", fun)
 
 
 def run_together(fun: FlatFunction, size: int, batched: Batched, values: Sequence[Value]) -> tuple[Value, ...] | None:

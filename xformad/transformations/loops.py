@@ -35,6 +35,7 @@ from xformad.transformations.calls import (
     batched_over,
     floating,
     is_array,
+    named,
     pulled_back,
     pushed_forward,
     repeated,
@@ -109,7 +110,7 @@ def scan_vjp(
     def saving(*values: Value) -> tuple[Value, ...]:
         return (*body(*values), *counts.parts(values)[1])
 
-    saved = scan_p.bind(*args, body=saving, counts=counts, length=length, reverse=reverse)
+    saved = scan_p.bind(*args, body=named(saving, "saving", body), counts=counts, length=length, reverse=reverse)
     ans, states = saved[: len(saved) - counts.state], saved[len(saved) - counts.state :]
     constants, init, xs = counts.parts(args)
     smooth_out = [floating(x) for x in ans]
@@ -134,7 +135,7 @@ def scan_vjp(
         zeros = [zeros_like(x) for x, smooth in zip(constants, of_constants, strict=True) if smooth]
         found = scan_p.bind(
             *constants, *given[:moving], *zeros, *states, *xs, *given[moving:],
-            body=back, counts=inner, length=length, reverse=not reverse,
+            body=named(back, "pullback", body), counts=inner, length=length, reverse=not reverse,
         )  # fmt: skip
         totals, others = found[moving : inner.state], [*found[:moving], *found[inner.state :]]
         rest = iter([*totals, *others])
@@ -165,7 +166,7 @@ def scan_jvp(
 
     found = scan_p.bind(
         *constants, *moving_constants, *state, *moving_state, *xs, *moving_xs,
-        body=moved, counts=inner, length=length, reverse=reverse,
+        body=named(moved, "jvp", body), counts=inner, length=length, reverse=reverse,
     )  # fmt: skip
     final, of_final = split_tangents(found[: inner.state])
     ys, of_ys = split_tangents(found[inner.state :])
