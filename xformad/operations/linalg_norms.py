@@ -137,11 +137,16 @@ UNKNOWN = (
 )
 
 
+def lost(where: Value, zeros: Value, message: str) -> Value:
+    """Zeros, but NaN where a derivative is not known, with a warning."""
+    if not anywhere(where):
+        return zeros
+    warnings.warn(message, RuntimeWarning, stacklevel=user_depth())
+    return np.where(where, np.nan, zeros)
+
+
 def unknown_vjp(g: Value, _ans: Value, _x: Value, mask: Value) -> Value:
-    if not anywhere(mask):
-        return np.zeros_like(g)
-    warnings.warn(UNKNOWN, RuntimeWarning, stacklevel=user_depth())
-    return np.where(mask, np.nan, np.zeros_like(g))
+    return lost(mask, np.zeros_like(g), UNKNOWN)
 
 
 # Zeros, added to what is right at one point only.
@@ -172,12 +177,8 @@ UNDETERMINED = (
 
 def undetermined_vjp(g: Value, _ans: Value, x: Value, n: Value, axis: Axes | None) -> Value:
     """NaN where the norm is zero and the cotangent too, as that of `n * dn` is in the derivative of n**2: that is 0 / 0."""
-    lost = np.logical_and(n == 0, g == 0)
-    if anywhere(lost):
-        warnings.warn(UNDETERMINED, RuntimeWarning, stacklevel=user_depth())
-    if axis is not None:
-        lost = np.expand_dims(lost, axis)
-    return np.where(lost, np.nan, np.zeros_like(x))
+    where = np.logical_and(n == 0, g == 0)
+    return lost(where if axis is None else np.expand_dims(where, axis), np.zeros_like(x), UNDETERMINED)
 
 
 def undetermined_value(x: Value, n: Value, axis: Axes | None) -> Value:
@@ -203,14 +204,17 @@ def limit_of(c: Value, n: Value) -> Value:
     """The limit of c / n where both are zero: the derivative of c by n, if the tape that is being recorded has it."""
     if type(c) is Tracer and isinstance(c.interpreter, Batch) and type(n) is Tracer:
         return batched_limit(c.interpreter, c, n)
-    if not (type(c) is Tracer and type(n) is Tracer and c.interpreter is n.interpreter):
-        return 0.0
-    if not isinstance(c.interpreter, Vjp):
+    if (
+        not (type(c) is Tracer and type(n) is Tracer and c.interpreter is n.interpreter)
+        or type(c.interpreter) is not Vjp
+    ):
         return 0.0
     ones = np.ones(shape_of(n), dtype_of(n))
     slope = slope_of(c.extra, n.extra, ones)
     if slope is None:
-        return unknown_limit(c, n) if c.interpreter.partial else 0.0
+        if not c.interpreter.partial:
+            return 0.0
+        return lost(np.logical_and(c.value == 0, n.value == 0), np.zeros_like(c.value), IN_A_CALL)
     if ones.size > 1:
         # Entry i of the slope is the sum of dc_j / dn_i over j. Random signs tell whether only j = i contributes;
         # otherwise the function is not twice differentiable.
@@ -220,19 +224,10 @@ def limit_of(c: Value, n: Value) -> Value:
     return np.where(c.value == 0, slope, 0)
 
 
-BETWEEN_CALLS = (
+IN_A_CALL = (
     "reverse over reverse mode cannot tell the second derivative of a norm or an absolute value where it is zero, if that "
-    "is inside of a checkpointed function, and NaN was put in its place; use forward over reverse mode, as hessian does, "
-    "or leave the norm outside"
+    "is inside of a checkpointed function, and NaN was put in its place; use forward over reverse: jvp(grad(fun), ...)"
 )
-
-
-def unknown_limit(c: Value, n: Value) -> Value:
-    """NaN where both are zero: in a part of a program, whether c depends on n is not known."""
-    lost = np.logical_and(c.value == 0, n.value == 0)
-    if anywhere(lost):
-        warnings.warn(BETWEEN_CALLS, RuntimeWarning, stacklevel=user_depth())
-    return np.where(lost, np.nan, 0.0).astype(dtype_of(c))
 
 
 def batched_limit(batch: Batch, c: Value, n: Value) -> Value:
