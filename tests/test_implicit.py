@@ -271,6 +271,18 @@ def test_other_transformations() -> None:
     np.testing.assert_allclose(pattern.toarray(), np.diag([0.5, 0.25]))
 
 
+def test_arguments_that_are_changed_afterwards() -> None:
+    """What the pullback needs of them was taken when they were passed."""
+
+    def solution(a: Any) -> Any:
+        matrix = np.array([[2.0, 1.0], [0.0, 4.0]])
+        x = root(lambda x, matrix: matrix @ x - a, np.zeros(2), matrix)
+        matrix[:] = np.nan
+        return np.sum(x)
+
+    np.testing.assert_allclose(grad(solution)(np.ones(2)), [0.5, 0.125])
+
+
 def test_in_a_loop() -> None:
     """An implicit method for dy/dt = -y**3, and the Python loop of the same."""
 

@@ -170,6 +170,12 @@ class VectorFunction:
         self.positions = [i for i, value in enumerate(values) if type(value) is Tracer and i not in fixed]
         self.operands = [values[i] for i in self.positions]
         self.values = [None if i in self.positions else value for i, value in enumerate(values)]
+        if self.positions:  # a pullback may be called after the program has changed them
+            self.values = [value.copy() if type(value) is np.ndarray else value for value in self.values]
+
+    def __repr__(self) -> str:
+        """As graphs show it: without an address."""
+        return f"<{getattr(self.flat.closure.fun, '__name__', 'function')} of vectors>"
 
     def __call__(self, x: Value, *rest: Value) -> Value:
         values = list(self.values)
