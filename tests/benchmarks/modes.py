@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -172,7 +173,24 @@ def run_loops(seconds: float) -> None:
     print(f"  checkpoint_scan  {b / 1e6:8.2f} MB   {readable(times['saving'])}   {100 * b / a:.2f} % (target 2 %)")
 
 
+def rosenbrock(np: Any) -> Callable[[Any], Any]:
+    return lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def run_hessian(seconds: float) -> None:
+    """The Hessian of Rosenbrock's function of 100 numbers, all of it, against Autograd's."""
+    x = random.normal(size=100)
+    ours, theirs = xformad.hessian(rosenbrock(np)), autograd.hessian(rosenbrock(anp))
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-10, atol=1e-10)
+    times = interleaved({"xformad": lambda: ours(x), "autograd": lambda: theirs(x)}, seconds)
+    print("\nHessian of Rosenbrock's function, n = 100")
+    print(f"  xformad             {readable(times['xformad']):>10}")
+    ratio = times["autograd"] / times["xformad"]
+    print(f"  autograd            {readable(times['autograd']):>10}   ratio {ratio:6.1f}   target 20")
+
+
 BENCHMARKS: dict[str, Callable[[float], None]] = {
+    "hessian": run_hessian,
     "sparse": run_sparse,
     "vmap": run_vmap,
     "taylor": run_taylor,
