@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
