@@ -2,8 +2,9 @@
 
 A call's operands are flat arrays, and its function takes them and returns a tuple of arrays. Reverse mode, forward mode
 and `vmap` transform the function, and bind the call again one level below: the pullback of a call is a call of the
-pulled-back function. So it stays one operation however transformations are nested. Every other interpreter runs the
-function on its own tracers, which is always right, because values are concrete.
+pulled-back function. So it stays one operation however transformations are nested. Or the function is run on the
+interpreter's own tracers, which is always right, because values are concrete. That is what every other interpreter does,
+and reverse and forward mode do where nobody below would see the call: it is faster. docs/decisions/0010-calls.md says more.
 
 `call` itself is the plainest: run the function. As its pullback runs the function again, it is what `checkpoint` binds.
 """

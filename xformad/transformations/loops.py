@@ -238,13 +238,13 @@ def scan(
 ) -> tuple[Any, Any]:
     """A loop over the first axis of arrays that carries a state along: one operation under every transformation.
 
-    Nested in other transformations, a backward pass keeps the state before each step and runs the step again; on its own
-    it keeps the tape of every step, as that of a Python loop. `checkpoint_scan` needs far less memory.
+    Where it is recorded, by `trace` say, a backward pass keeps the state before each step and runs the step again;
+    elsewhere it keeps the tape of every step, as that of a Python loop. `checkpoint_scan` needs far less memory.
 
     Args:
         body: `body(state, x) -> (state, y)`, a function of pytrees. The state keeps its tree, shapes and dtypes. It may
             close over traced values.
-        init: the initial state.
+        init: the initial state. A Python number in it takes the dtype that the body gives it.
         xs: a pytree of arrays whose first axis has one entry a step; None if there is nothing to go along.
         length: the number of steps, needed if there are no arrays in `xs`.
         reverse: whether to go from the last entry to the first.
