@@ -314,6 +314,7 @@ def register() -> None:
     defcost("cofactors_change", of_matrices(lambda m, n: 6 * n**3))  # an inverse and two products
     defcost("cholesky", of_matrices(lambda m, n: n**3 / 3))
     defcost("qr", of_matrices(lambda m, n: 4 * n**2 * (m - n / 3)))  # the factorisation, and as much to form Q
+    defcost("eig", of_matrices(lambda m, n: 25 * n**3))
     defcost("eigh", of_matrices(lambda m, n: 9 * n**3))
     defcost("svd", of_matrices(lambda m, n: 14 * m * n**2 + 8 * n**3))
     defcost("pinv", of_matrices(lambda m, n: 14 * m * n**2 + 8 * n**3 + 2 * m * n**2))

@@ -333,6 +333,7 @@ def register() -> None:
         slogdet: "slogdet",
         lambda name, a: (ONE, known(a)): "qr",
         lambda name, a, uplo: (known(a), ONE): "eigh",
+        lambda name, a: (known(a), ONE): "eig",
         lambda name, a, hermitian: (ONE, known(a), ONE): "svd",
     }
     for rule, names in rules.items():

@@ -47,6 +47,18 @@ def invariant_eigh(x: Any) -> Any:
     return w, np.abs(v) ** 2, (v * np.sin(w)[..., None, :]) @ adjoint(v)
 
 
+def turning(*shape: int) -> Any:
+    """Matrices with complex eigenvalues, far from each other."""
+    n = shape[-1]
+    return sample(*shape) + 3 * (np.eye(n, k=1) - np.eye(n, k=-1)) + np.diag(np.arange(n))
+
+
+def invariant_eig(x: Any) -> Any:
+    """What does not depend on the phases of the vectors."""
+    w, v = linalg.eig(x)
+    return w * (1 + 0j), np.abs(v) ** 2, (v * np.sin(0.3 * w)[..., None, :]) @ linalg.inv(v) * (1 + 0j)
+
+
 def invariant_svd(x: Any) -> Any:
     u, s, vh = linalg.svd(x, full_matrices=False)
     return np.abs(u) ** 2, s, np.abs(vh) ** 2, (u * np.sin(s)[..., None, :]) @ vh
@@ -66,6 +78,15 @@ CASES = [
     *stacked("eigvalsh U", lambda x: linalg.eigvalsh(x + adjoint(x), "U"), sample, STACKS[:1]),
     *stacked("eigh", lambda x: linalg.eigh(x + adjoint(x)), sample, complex=False),
     *stacked("eigh invariant", invariant_eigh, sample),
+    *stacked("eigvals", lambda x: linalg.eigvals(x) * (1 + 2j), turning),
+    *stacked("eigvals sorted", lambda x: np.sort_complex(linalg.eigvals(x)), turning, STACKS[:1]),
+    *stacked("eig invariant", invariant_eig, turning, STACKS[:2]),
+    *stacked("eig real", lambda x: linalg.eig(np.diag([1.0, 5.0, 9.0]) + 0.3 * x), sample, STACKS[:1], complex=False),
+    *(
+        Case(f"lstsq {left} {right}", lambda a, b: (*linalg.lstsq(a, b)[:2], linalg.lstsq(a, b)[3]),
+             (sample(*left), sample(*right)), complex=True)
+        for left, right in (((4, 2), (4,)), ((4, 2), (4, 3)), ((2, 4), (2,)), ((3, 3), (3, 2)))
+    ),
     *stacked("svd", lambda x: linalg.svd(x, full_matrices=False), sample, MATRICES, complex=False),
     *stacked("svd full", linalg.svd, sample, STACKS[:2], complex=False),
     *stacked("svd invariant", invariant_svd, sample, MATRICES),
@@ -129,9 +150,7 @@ REFUSED = [
         "qr complete of a tall matrix", lambda x: linalg.qr(x.T, "complete"), (WIDE,), UnsupportedError, "'reduced'"
     ),
     Refused("qr raw", lambda x: linalg.qr(x, "raw"), (WIDE,), UnsupportedError, "'reduced'"),
-    Refused("eig", linalg.eig, (np.eye(2),), UnsupportedError, "eigh"),
-    Refused("eigvals", linalg.eigvals, (np.eye(2),), UnsupportedError, "eigvalsh"),
-    Refused("lstsq", lambda x: linalg.lstsq(x, x), (WIDE,), UnsupportedError, "pinv"),
+    Refused("eig of a wide matrix", linalg.eig, (WIDE,), linalg.LinAlgError, "square"),
     Refused("norm of a bad order", lambda x: linalg.norm(x, "bad"), (WIDE,), ValueError, "norm order"),
     Refused("norm of three axes", lambda x: linalg.norm(x, 2), (np.ones((2, 2, 2)),), ValueError, "dimensions"),
 ]

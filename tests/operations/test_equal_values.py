@@ -84,3 +84,11 @@ def test_polar_factor() -> None:
         return np.sum(weight * (u @ vh))
 
     np.testing.assert_allclose(grad(polar)(EYE), (weight - weight.T) / 2)
+
+
+def test_eigenvalues_of_general_matrices() -> None:
+    np.testing.assert_allclose(grad(lambda x: np.real(np.sum(np.linalg.eigvals(x) ** 2)))(EYE), 2 * EYE)
+    turn = np.array([[0.0, 1.0], [-1.0, 0.0]])  # of a matrix with complex eigenvalues: the square of each is -1
+    np.testing.assert_allclose(grad(lambda x: np.real(np.sum(np.linalg.eigvals(x) ** 2)))(turn), 2 * turn.T, atol=1e-14)
+    with pytest.warns(RuntimeWarning, match="numpy.linalg.eig "):
+        assert np.isnan(grad(lambda x: np.sum(np.real(np.linalg.eig(x)[1] @ np.array([1.0, 2.0]))))(EYE)).any()

@@ -18,12 +18,14 @@ from xformad.numpy.implements import as_array, implements, normalized_axis
 from xformad.operations import (
     linalg_determinants,
     linalg_factors,
+    linalg_general,
     linalg_norms,
     linalg_solve,
     linalg_spectral,
 )
 
 SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
+EigResult: Any = type(np.linalg.eig(np.eye(1)))
 EighResult: Any = type(np.linalg.eigh(np.eye(1)))
 SVDResult: Any = type(np.linalg.svd(np.eye(1)))
 QRResult: Any = type(np.linalg.qr(np.eye(1)))
@@ -70,26 +72,28 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
 
 
 @implements(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Value:
-    raise UnsupportedError(
-        "numpy.linalg.lstsq is not supported on traced arrays; use numpy.linalg.pinv(a) @ b, or numpy.linalg.solve with "
-        "the normal equations"
-    )
+def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Value, Value, Value, Value]:
+    """By the pseudo-inverse: at constant rank this is differentiable, for rank-deficient matrices too."""
+    a, b = as_array(a), as_array(b)
+    rows, columns = shape_of(a)
+    if rcond is None:
+        rcond = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps) * max(rows, columns)
+    s = linalg_spectral.svd(a, hermitian=False)[1]
+    rank = np.count_nonzero(s > rcond * np.max(s, initial=0.0)) if min(rows, columns) else 0
+    x = linalg_solve.pinv(a, rcond=float(rcond), hermitian=False) @ b
+    rest = b - a @ x
+    residuals = np.sum(np.real(rest * np.conjugate(rest)), axis=0, keepdims=len(shape_of(b)) == 1)
+    return x, residuals if rank == columns < rows else residuals[:0], rank, s
 
 
 @implements(np.linalg.eig)
 def eig(a: Any) -> Value:
-    raise UnsupportedError(
-        "numpy.linalg.eig is not supported on traced arrays; use numpy.linalg.eigh for symmetric or Hermitian matrices"
-    )
+    return EigResult(*linalg_general.eig(as_array(a)))
 
 
 @implements(np.linalg.eigvals)
 def eigvals(a: Any) -> Value:
-    raise UnsupportedError(
-        "numpy.linalg.eigvals is not supported on traced arrays; use numpy.linalg.eigvalsh for symmetric or Hermitian "
-        "matrices"
-    )
+    return linalg_general.eig(as_array(a))[0]
 
 
 @implements(np.linalg.det)
