@@ -5,41 +5,23 @@ The rows are in `table_<family>.py`. A new operation is tested by adding a row t
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import xformad
-from tests.operations import (
-    table_einsum,
-    table_elementwise,
-    table_indexing,
-    table_joining,
-    table_linalg,
-    table_products,
-    table_reductions,
-    table_selection,
-    table_shape,
-    table_sorting,
-)
 from tests.operations.case import Case, Refused
 from xformad import tree
 from xformad.testing import check_grads
 
-TABLES: Any = (
-    table_elementwise,
-    table_reductions,
-    table_shape,
-    table_joining,
-    table_indexing,
-    table_selection,
-    table_sorting,
-    table_products,
-    table_einsum,
-    table_linalg,
-)
+TABLES: Any = [
+    importlib.import_module(f"tests.operations.{path.stem}")
+    for path in sorted(Path(__file__).parent.glob("table_*.py"))
+]
 CASES: list[Case] = [case for table in TABLES for case in table.CASES]
 REFUSED: list[Refused] = [case for table in TABLES for case in table.REFUSED]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from typing import Any
+import sys
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from xformad.errors import UnsupportedError
 from xformad.numpy import reductions
 from xformad.numpy.implements import as_array, implements, refuse_out
 from xformad.operations import complex_numbers, discrete, trigonometric
+
+SPECIAL: Final = "xformad.scipy.special"
+"""Where the rules of SciPy's ufuncs are. It is above this layer, and imported when one of them is met."""
 
 
 def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **options: Any) -> Value:
@@ -40,6 +45,9 @@ def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: An
     composed = COMPOSED.get(ufunc)
     if composed is not None:
         return composed(*operands)
+    if "scipy.special" in sys.modules and SPECIAL not in sys.modules:  # it may be one of SciPy's
+        importlib.import_module(SPECIAL)
+        return ufunc(*operands)  # type: ignore[no-any-return]
     raise UnsupportedError(
         f"numpy ufunc {name} has no rule for traced arrays; compose it of functions that have one (docs/coverage.md "
         "lists them), or make it a primitive with xformad.extend.primitive and defvjp"
