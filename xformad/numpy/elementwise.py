@@ -47,7 +47,7 @@ def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: An
         return composed(*operands)
     if "scipy.special" in sys.modules and SPECIAL not in sys.modules:  # it may be one of SciPy's
         importlib.import_module(SPECIAL)
-        return ufunc(*operands)  # type: ignore[no-any-return]
+        return ufunc(*operands)
     raise UnsupportedError(
         f"numpy ufunc {name} has no rule for traced arrays; compose it of functions that have one (docs/coverage.md "
         "lists them), or make it a primitive with xformad.extend.primitive and defvjp"
