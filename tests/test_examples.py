@@ -19,10 +19,14 @@ from tests.programs import load
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = {
+    "gaussian_process": "--until",
     "logistic_regression": "--output",
+    "lotka_volterra": "--steps",
+    "mixture_model": "--groups",
     "operation_counter": "--layers",
     "tanh_derivatives": "--output",
     "units_interpreter": "--angle",
+    "weibull_survival": "--output",
     "word_vectors": "--output",
 }
 
@@ -90,6 +94,46 @@ def test_tanh_derivatives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert max(report.errors) < 1e-8
     assert_drawn(report.picture, tmp_path)
     assert "52.2338" in capsys.readouterr().out
+
+
+def test_weibull_survival(tmp_path: Path) -> None:
+    """The numbers are those of R: survreg(Surv(time, status) ~ age + sex + ph.ecog, lung), where sex is 1 and 2."""
+    fit = load("weibull_survival").main(["--output", str(tmp_path)])
+    np.testing.assert_allclose(fit.coefficients, [6.27344 + 0.40109, -0.00748, 0.40109, -0.33964], atol=1e-5)
+    np.testing.assert_allclose(fit.errors[1:], [0.00676, 0.12373, 0.08348, 0.06135], atol=1e-5)
+    assert abs(fit.scale - 0.731) < 1e-3
+    assert abs(fit.log_likelihood + 1132.4) < 0.05
+    assert fit.gradients[-1] < 1e-6
+    assert len(fit.gradients) < 10
+    assert_drawn(fit.picture, tmp_path)
+
+
+def test_lotka_volterra(tmp_path: Path) -> None:
+    """B. Carpenter's fit of these data in Stan has 0.55, 0.028, 0.80, 0.024 as posterior means, with a prior."""
+    fit = load("lotka_volterra").main(["--steps", "4", "--output", str(tmp_path)])
+    np.testing.assert_allclose(fit.parameters, [0.55, 0.028, 0.80, 0.024, 34.0, 5.9], rtol=0.05)
+    assert fit.losses[-1] < 2.0187
+    assert 0.2 < fit.scatter < 0.3
+    assert np.all((fit.errors > 1.0) & (fit.errors < 1.2))
+    assert_drawn(fit.picture, tmp_path)
+
+
+def test_mixture_model(tmp_path: Path) -> None:
+    """The likelihood is the one that the R package mclust finds by expectation maximisation (its model VVV)."""
+    fit = load("mixture_model").main(["--output", str(tmp_path)])
+    assert abs(fit.natural[-1] + 1130.264) < 1e-3
+    assert fit.plain[-1] < fit.natural[-1] - 10.0
+    np.testing.assert_allclose(fit.weights, [0.356, 0.644], atol=1e-3)
+    np.testing.assert_allclose(fit.means, [[2.036, 54.48], [4.290, 79.97]], rtol=1e-3)
+    assert_drawn(fit.picture, tmp_path)
+
+
+def test_gaussian_process(tmp_path: Path) -> None:
+    report = load("gaussian_process").main(["--since", "1978", "--steps", "30", "--output", str(tmp_path)])
+    assert report.log_likelihood > report.start
+    assert report.error < 2.0
+    assert 2.0 < report.hyperparameters["season, ppm"] < 5.0
+    assert_drawn(report.picture, tmp_path)
 
 
 def test_operation_counter(capsys: pytest.CaptureFixture[str]) -> None:
