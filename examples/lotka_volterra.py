@@ -61,12 +61,14 @@ def change(animals: Array, time: float, rates: Array) -> Array:
     """Of the numbers of hares and lynxes, in thousands a year."""
     hares, lynxes = animals
     a, b, c, d = rates
-    return xnp.array([(a - b * lynxes) * hares, (d * hares - c) * lynxes])
+    found: Array = xnp.array([(a - b * lynxes) * hares, (d * hares - c) * lynxes])
+    return found
 
 
 def animals(parameters: Array, years: Array) -> Array:
     """Hares and lynxes, a row a year."""
-    return odeint(change, parameters[4:], years, parameters[:4], rtol=1e-7, atol=1e-7)
+    found: Array = odeint(change, parameters[4:], years, parameters[:4], rtol=1e-7, atol=1e-7)
+    return found
 
 
 def levenberg_marquardt(residuals: Callable[[Array], Array], start: Array, steps: int) -> tuple[Array, list[float]]:

@@ -124,8 +124,7 @@ def covariances(raw: Array) -> Array:
     """The covariance matrices of the groups."""
     eye = np.eye(raw.shape[-1])
     factors = np.tril(raw, -1) + eye * np.exp(raw * eye)
-    inverse: Array = np.linalg.inv(factors @ np.swapaxes(factors, -1, -2))
-    return inverse
+    return np.asarray(np.linalg.inv(factors @ np.swapaxes(factors, -1, -2)), np.float64)
 
 
 def draw_groups(axes: Axes, table: Array, fit: Fit) -> None:
