@@ -116,8 +116,8 @@ from numpy import (
 )
 
 from xformad.numpy import (
-    creation, element_types, elementwise, indexing, joining, linear_algebra, products, reductions, selection,
-    shapes, sorting,
+    averages, creation, differences, element_types, elementwise, indexing, joining, linear_algebra, nan_functions,
+    products, quantiles, reductions, selection, shapes, sorting,
 )
 from xformad.numpy.creation import (
     array as array, asanyarray as asanyarray, asarray as asarray, ascontiguousarray as ascontiguousarray,
