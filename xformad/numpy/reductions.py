@@ -110,6 +110,9 @@ def mean(
 ) -> Value:
     refuse_out(out, "mean")
     a = as_array(a)
+    kind = dtype_of(a)
+    if kind.char == "e" and dtype is None:  # as NumPy, which sums these in float32
+        return mean(a, axis, np.float32, None, keepdims, where=where).astype(kind)
     total = sum(a, axis, dtype, None, keepdims, where=where)
     return total / counted(a, axis, keepdims, where)
 
@@ -133,14 +136,22 @@ def var(
     squares = np.real(deviation * np.conjugate(deviation)) if complex_valued else deviation * deviation
     removed = correction if correction is not None else ddof
     total = sum(squares, axis, keepdims=keepdims, where=where)
-    return total / degrees(counted(a, axis, keepdims, where), removed)
+    return over_count(total, degrees(counted(a, axis, keepdims, where), removed))
+
+
+def over_count(total: Value, count: Value) -> Value:
+    """A sum over the number of its terms, which may be more than float16 has a number for."""
+    if dtype_of(total).char != "e" or isinstance(count, np.ndarray) or count < 65504:
+        return total / count
+    return (total.astype(np.float32) / count).astype(np.float16)
 
 
 def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> tuple[Value, Value]:
     """The array, and its differences from its mean."""
     a = typed(as_array(a), dtype)
-    center = mean if mean is not None else sum(a, axis, keepdims=True, where=where) / counted(a, axis, True, where)
-    return a, a - center
+    if mean is None:
+        mean = over_count(sum(a, axis, keepdims=True, where=where), counted(a, axis, True, where))
+    return a, a - mean
 
 
 def degrees(count: Value, removed: Any) -> Value:
@@ -169,7 +180,8 @@ def std(
         deviation = np.where(where, deviation, 0)
     axes = normalized_axis(axis, len(shape_of(a)))
     size = linalg_norms.norm(deviation, axis=axes, keepdims=bool(keepdims))
-    return size / (np.sqrt(count) if isinstance(count, np.ndarray) else math.sqrt(count))
+    long = dtype_of(size).char == "g"
+    return size / (math.sqrt(count) if type(count) is int and not long else np.sqrt(count, dtype=dtype_of(size)))
 
 
 def cumulative(primitive: Any) -> Any:

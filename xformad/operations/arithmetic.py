@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from xformad.core import primitive as core
-from xformad.core.interpreter import anywhere
+from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters import series
@@ -59,7 +59,15 @@ def power_vjp_base(g: Value, _ans: Value, x: Value, y: Value) -> Value:
 
 def power_vjp_exponent(g: Value, ans: Value, x: Value, _y: Value) -> Value:
     """x^y log x, which is 0 at x = 0."""
-    return g * ans * log(np.where(x == 0, 1.0, x))
+    return g * ans * log(np.where(x == 0, 1.0, like_power(x, ans)))
+
+
+def like_power(x: Value, ans: Value) -> Value:
+    """A base in the precision of its power: complex if that is, so that negative ones have a logarithm."""
+    dtype = dtype_of(ans)
+    if type(x) is float or type(x) is int:
+        return dtype.type(x)
+    return x + 0j if dtype.kind == "c" and dtype_of(x).kind != "c" else x
 
 
 def power_series(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
@@ -68,13 +76,15 @@ def power_series(taylor: Kinks, ans: Value, x: Series, y: Series) -> Series:
     if not series.moves(y) and (type(p) is int or type(p) is float) and p in (0, 1, 2):
         return series.still(ans, x) if p == 0 else [ans, *x[1:]] if p == 1 else series.product(ans, x, x)
     zero = x[0] == 0
-    base = series.filled(x, zero, 1.0) if anywhere(zero) else x
+    singular = anywhere(zero)
+    base = series.filled(x, zero, 1.0) if singular else x
     if series.moves(y):
+        base = [like_power(base[0], ans), *base[1:]]
         logarithm = series.logarithm(series.at(log, base[0]), base)
         regular = series.exponential(ans, series.product(p * logarithm[0], y, logarithm))
     else:
         regular = series.raised(ans, base, p)
-    if base is x:
+    if not singular:
         return regular
     return [ans, *series.chosen(zero, powers_of_zero(taylor, x, y, zero), regular)[1:]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,13 +12,14 @@ from xformad.core.typing import Value
 from xformad.interpreters import series
 from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition, singular_at
+from xformad.operations.constants import LOG_2, LOG_10, THIRD, Constant
 from xformad.operations.makers import elementwise
 
 exp: Primitive = elementwise("exp", np.exp, lambda g, ans, _x: g * ans)
 deftaylor(exp, lambda _taylor, ans, x: series.exponential(ans, x))
 
-exp2: Primitive = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * math.log(2)))
-deftaylor(exp2, lambda _taylor, ans, x: series.exponential(ans, series.each(lambda c: c * math.log(2), x)))
+exp2: Primitive = elementwise("exp2", np.exp2, lambda g, ans, _x: g * (ans * LOG_2.like(ans)))
+deftaylor(exp2, lambda _taylor, ans, x: series.exponential(ans, series.each(lambda c: c * LOG_2.like(ans), x)))
 
 expm1: Primitive = elementwise("expm1", np.expm1, lambda g, ans, _x: g * (ans + 1))
 deftaylor(expm1, lambda _taylor, ans, x: [ans, *series.exponential(series.at(exp, x[0]), x)[1:]])
@@ -27,11 +27,17 @@ deftaylor(expm1, lambda _taylor, ans, x: [ans, *series.exponential(series.at(exp
 log: Primitive = elementwise("log", np.log, lambda g, _ans, x: g / x, singular=True)
 deftaylor(log, lambda _taylor, ans, x: series.logarithm(ans, x))
 
-log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * math.log(2)), singular=True)
-deftaylor(log2, lambda _taylor, ans, x: [ans, *series.each(lambda c: c / math.log(2), series.logarithm(ans, x)[1:])])
 
-log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * math.log(10)), singular=True)
-deftaylor(log10, lambda _taylor, ans, x: [ans, *series.each(lambda c: c / math.log(10), series.logarithm(ans, x)[1:])])
+def scaled_logarithm(ans: Value, x: Series, divisor: Constant) -> Series:
+    """The series of log(x) over a constant."""
+    return [ans, *series.each(lambda c: c / divisor.like(c), series.logarithm(ans, x)[1:])]
+
+
+log2: Primitive = elementwise("log2", np.log2, lambda g, _ans, x: g / (x * LOG_2.like(x)), singular=True)
+deftaylor(log2, lambda _taylor, ans, x: scaled_logarithm(ans, x, LOG_2))
+
+log10: Primitive = elementwise("log10", np.log10, lambda g, _ans, x: g / (x * LOG_10.like(x)), singular=True)
+deftaylor(log10, lambda _taylor, ans, x: scaled_logarithm(ans, x, LOG_10))
 
 log1p: Primitive = elementwise("log1p", np.log1p, lambda g, _ans, x: g / (1 + x), singular=True)
 deftaylor(log1p, lambda _taylor, ans, x: series.logarithm(ans, [1 + x[0], *x[1:]]))
@@ -48,12 +54,15 @@ cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda g, ans, _x: g / (3 * ans *
 deftaylor(
     cbrt,
     singular_at(
-        "numpy.cbrt of zero", lambda x: x == 0, lambda _taylor, ans, x: series.raised(ans, x, 1 / 3), regular=(1.0, 1.0)
+        "numpy.cbrt of zero",
+        lambda x: x == 0,
+        lambda _taylor, ans, x: series.raised(ans, x, THIRD.like(ans)),
+        regular=(1.0, 1.0),
     ),
 )
 
 
-def share(x: Value, y: Value, ans: Value, half: float) -> Value:
+def share(x: Value, y: Value, ans: Value, half: Value) -> Value:
     """x - ans, the logarithm of the share that x has in a sum. Two equal infinities have half each."""
     with np.errstate(invalid="ignore"):
         difference = x - ans
@@ -82,8 +91,8 @@ def log_of_sum_series(of_difference: Callable[[Value], Value]) -> TaylorRule:
 logaddexp: Primitive = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda g, ans, x, y: g * exp(share(x, y, ans, -math.log(2))),
-    lambda g, ans, x, y: g * exp(share(y, x, ans, -math.log(2))),
+    lambda g, ans, x, y: g * exp(share(x, y, ans, -LOG_2.like(ans))),
+    lambda g, ans, x, y: g * exp(share(y, x, ans, -LOG_2.like(ans))),
 )
 deftaylor(logaddexp, log_of_sum_series(lambda d: log1p(exp(d))))
 
@@ -93,4 +102,4 @@ logaddexp2: Primitive = elementwise(
     lambda g, ans, x, y: g * exp2(share(x, y, ans, -1.0)),
     lambda g, ans, x, y: g * exp2(share(y, x, ans, -1.0)),
 )
-deftaylor(logaddexp2, log_of_sum_series(lambda d: log1p(exp2(d)) / math.log(2)))
+deftaylor(logaddexp2, log_of_sum_series(lambda d: log1p(exp2(d)) / LOG_2.like(d)))

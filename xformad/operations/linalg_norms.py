@@ -374,8 +374,13 @@ def norm_series(taylor: Kinks, ans: Value, x: Series, axis: Axes, keepdims: bool
 deftaylor(norm, norm_series)
 
 
+def inverse(order: float, x: Value) -> Value:
+    """1 / p in the precision of x."""
+    return 1 / np.longdouble(order) if dtype_of(x).char == "g" else 1.0 / order
+
+
 def power_norm_value(x: Value, order: float, axis: int, keepdims: bool) -> Value:
-    return sum_value(x**order, (axis,), keepdims) ** (1.0 / order)
+    return sum_value(x**order, (axis,), keepdims) ** inverse(order, x)
 
 
 def power_norm_vjp(g: Value, ans: Value, x: Value, order: float, axis: int, keepdims: bool) -> Value:
@@ -393,5 +398,7 @@ defindexset(power_norm, reduction)
 defbatch(power_norm, along_axes(power_norm))
 deftaylor(
     power_norm,
-    from_composition(lambda x, order, axis, keepdims: np.sum(x**order, axis=axis, keepdims=keepdims) ** (1.0 / order)),
+    from_composition(
+        lambda x, order, axis, keepdims: np.sum(x**order, axis=axis, keepdims=keepdims) ** inverse(order, x)
+    ),
 )

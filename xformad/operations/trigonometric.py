@@ -81,13 +81,13 @@ deftaylor(
 arctanh: Primitive = elementwise("arctanh", np.arctanh, lambda g, _ans, x: g / ((1 - x) * (1 + x)), singular=True)
 deftaylor(arctanh, from_derivative(lambda x: 1 / ((1 - x) * (1 + x))))
 
-deg2rad: Primitive = elementwise("deg2rad", np.deg2rad, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
+deg2rad: Primitive = elementwise("deg2rad", np.deg2rad, lambda g, _ans, _x: deg2rad(g), linear=True)
 
-rad2deg: Primitive = elementwise("rad2deg", np.rad2deg, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
+rad2deg: Primitive = elementwise("rad2deg", np.rad2deg, lambda g, _ans, _x: rad2deg(g), linear=True)
 
-radians: Primitive = elementwise("radians", np.radians, lambda g, _ans, _x: g * (math.pi / 180), linear=True)
+radians: Primitive = elementwise("radians", np.radians, lambda g, _ans, _x: radians(g), linear=True)
 
-degrees: Primitive = elementwise("degrees", np.degrees, lambda g, _ans, _x: g * (180 / math.pi), linear=True)
+degrees: Primitive = elementwise("degrees", np.degrees, lambda g, _ans, _x: degrees(g), linear=True)
 
 
 def squared_radius(x: Value, y: Value) -> Value:
