@@ -184,7 +184,8 @@ class Spec:
         return f"Spec(shape={self.shape}, dtype={self.dtype})"
 
 
-SCALAR: Final[ShapeDtype] = ((), np.dtype(np.float64))
+FLOAT: Final = np.dtype(np.float64)
+SCALAR: Final[ShapeDtype] = ((), FLOAT)
 """The spec of Python floats and of NumPy's default scalars, shared: one identity test recognises them."""
 
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Final, final
 import numpy as np
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import SCALAR, Interpreter, agreed, ndim_of, shape_of, spec_of
+from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, agreed, ndim_of, shape_of, spec_of
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_depth, user_line
 from xformad.core.typing import Params, ShapeDtype, Value
@@ -34,7 +34,6 @@ from xformad.interpreters.batch_rules import ELEMENTWISE, Differs, batch_rules, 
 NUMBERS: Final = frozenset((float, int, complex, bool, float64))
 ALONE: Final = (True,)
 rules: Final = batch_rules.rules
-FLOAT: Final = np.dtype(float64)
 new: Final = object.__new__
 looped: Final[set[Primitive]] = set()
 """The primitives that the user has been told to run in a loop."""

@@ -19,7 +19,8 @@ from typing import ClassVar, Final, final
 
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import Interpreter
+from xformad.core.interpreter import FLOAT, Interpreter
+from xformad.core.operands import refuse_result
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, Value
 from xformad.interpreters.cusps import Cusp, Germ, is_torn, side_of
@@ -67,6 +68,8 @@ class Jvp(Interpreter):
             ans = primitive.bind(*primals, **params)
         if entry is None:
             return ans
+        if type(ans) is ndarray and ans.dtype is not FLOAT:
+            refuse_result(ans.dtype, primitive.name)
         if cusped:
             return self.on_both_sides(primitive, entry, ans, args, params)
         return self.moved(primitive, entry, ans, entry.tangent(primitive, tangents, ans, primals, params))

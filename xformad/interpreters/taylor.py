@@ -24,7 +24,8 @@ from typing import Any, ClassVar, Final, final
 
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import Interpreter
+from xformad.core.interpreter import FLOAT, Interpreter
+from xformad.core.operands import refuse_result
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Value
@@ -86,6 +87,8 @@ class Taylor(Interpreter):
         ans = primitive.bind(*primals, **params)
         if rule is None:
             return ans
+        if type(ans) is ndarray and ans.dtype is not FLOAT:
+            refuse_result(ans.dtype, primitive.name)
         zeros = [None] * order
         series: list[Series] = []
         if scalars and type(ans) in FLOATS:

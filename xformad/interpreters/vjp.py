@@ -23,7 +23,8 @@ from typing import Any, ClassVar, Final, final
 from numpy import float64, ndarray
 
 from xformad.core.graph import Node, component
-from xformad.core.interpreter import SCALAR, Interpreter, spec_of
+from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, spec_of
+from xformad.core.operands import refuse_result
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.errors import RuleError
@@ -153,7 +154,10 @@ class Vjp(Interpreter):
             if not plan.small:
                 values = plan.keep(values, args, self.snapshots)
         elif kind is ndarray:
-            spec = (value.shape, value.dtype)
+            dtype = value.dtype
+            if dtype is not FLOAT:
+                refuse_result(dtype, primitive.name)
+            spec = (value.shape, dtype)
             values = plan.blank or plan.keep(values, args, self.snapshots)
             if not plan.keep_value:
                 kept = None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS
-from xformad.core.operands import OPERANDS
+from xformad.core.operands import OPERANDS, refuse_unfit
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
@@ -48,6 +48,7 @@ def as_array(x: Any) -> Value:
     """An argument as something to compute with: lists, which may hold traced values, become arrays."""
     if type(x) in OPERANDS:
         return x
+    refuse_unfit(x)
     return METHODS["asarray"](x)
 
 

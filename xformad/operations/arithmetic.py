@@ -100,7 +100,7 @@ def powers_of_zero(taylor: Kinks, x: Series, y: Series, zero: Value) -> Series:
     varies = series.moving(y, zero)
     leaves = np.logical_or(np.real(p) < 1, series.moving(x, zero)) if series.moves(x) else False
     instead = np.where(leaves, np.nan, 0.0)
-    base = np.where(zero, x[0], 0.0)
+    base = np.where(zero, x[0], 1.0)
     weights: Series = [1.0]
     for m in range(order):
         weights.append(weights[m] * (p - m) / (m + 1))

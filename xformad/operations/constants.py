@@ -40,3 +40,8 @@ class Constant:
 LOG_2: Final = Constant(np.log(np.longdouble(2)))
 LOG_10: Final = Constant(np.log(np.longdouble(10)))
 THIRD: Final = Constant(np.longdouble(1) / 3)
+
+
+def inverse(number: float, x: Value) -> Value:
+    """1 / number in the precision of `x`."""
+    return 1 / np.longdouble(number) if dtype_of(x).char in "gG" else 1.0 / number

@@ -32,6 +32,7 @@ from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import Kinks, deftaylor, from_composition
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import ELEMENTWISE, TRUST
+from xformad.operations.constants import inverse
 from xformad.operations.makers import smooth
 from xformad.operations.reductions import sum_value
 
@@ -372,11 +373,6 @@ def norm_series(taylor: Kinks, ans: Value, x: Series, axis: Axes, keepdims: bool
 
 
 deftaylor(norm, norm_series)
-
-
-def inverse(order: float, x: Value) -> Value:
-    """1 / p in the precision of x."""
-    return 1 / np.longdouble(order) if dtype_of(x).char == "g" else 1.0 / order
 
 
 def power_norm_value(x: Value, order: float, axis: int, keepdims: bool) -> Value:

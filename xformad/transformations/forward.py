@@ -14,6 +14,7 @@ import numpy as np
 from xformad import tree
 from xformad.core.graph import Graph
 from xformad.core.interpreter import spec_of
+from xformad.core.operands import refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, TreeError
@@ -72,6 +73,8 @@ def moving(interpreter: Jvp, leaf: Value, tangent: Value, path: str, called: str
             raise DifferentiationError(f"{path} is a {kind.__name__}, which cannot move; give None as its tangent")
         return leaf
     dtype = spec_of(leaf)[1]
+    if kind is not np.ndarray or dtype.kind == "V":
+        refuse_argument(leaf, path, text=True)
     if dtype.kind not in "fc":
         if type(tangent) is Tracer or np.any(tangent):
             if kind is int:

@@ -14,6 +14,7 @@ from numpy import float64, ndarray
 from xformad import tree
 from xformad.core.graph import Node
 from xformad.core.interpreter import SCALAR, dtype_of, spec_of
+from xformad.core.operands import WHAT_TO_WRITE, refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Value
@@ -66,20 +67,16 @@ def lifted(tape: Vjp, leaf: Value, key: Key, *, bare: bool) -> Value:
     if isinstance(leaf, bool | np.bool_ | str | bytes) and not bare:
         return leaf
     if isinstance(leaf, ndarray | np.generic | complex | Tracer) or hasattr(kind, "__array_function__"):
+        if kind is not ndarray or leaf.dtype.kind in WHAT_TO_WRITE:
+            refuse_argument(leaf, f"argument {key!r}", text=not bare)
         dtype = dtype_of(leaf)
         if dtype.kind in "fc" or (dtype.kind in "iub" and not bare):
-            if isinstance(leaf, np.ma.MaskedArray | np.matrix):
-                raise DifferentiationError(
-                    f"argument {key!r} is a {kind.__name__}, which is not supported; pass numpy.asarray of it"
-                )
             return tape.input(leaf)
         if dtype.kind in "iub":
             raise DifferentiationError(
                 f"argument {key!r} is an array of dtype {dtype}, which has no derivative; "
                 "cast it to a floating-point dtype: x.astype(float)"
             )
-        if bare:
-            raise DifferentiationError(f"argument {key!r} is an array of dtype {dtype}, which cannot be differentiated")
     elif bare:
         raise DifferentiationError(f"argument {key!r} is a {kind.__name__}, which cannot be differentiated")
     return leaf

@@ -14,6 +14,7 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.interpreter import spec_of
+from xformad.core.operands import refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import ArgumentError, DifferentiationError, TreeError
@@ -71,6 +72,8 @@ def moving(interpreter: Taylor, leaf: Value, coefficients: list[Value], path: st
     if type(leaf) is int and alone:
         leaf = float(leaf)
     numeric = isinstance(leaf, np.ndarray | np.generic | Tracer | int | float | complex)
+    if type(leaf) is not np.ndarray or leaf.dtype.kind == "V":
+        refuse_argument(leaf, path, text=True)
     if not numeric or spec_of(leaf)[1].kind not in "fc":
         if not any(isinstance(c, str) or type(c) is Tracer or np.any(c) for c in coefficients if c is not None):
             return leaf

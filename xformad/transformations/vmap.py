@@ -17,6 +17,7 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.interpreter import shape_of, spec_of
+from xformad.core.operands import refuse_unfit
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
@@ -117,6 +118,8 @@ class Arguments:
                 leaf, "__array_function__"
             ):
                 raise BatchError(f"{path} is a {type(leaf).__name__}, which has no axis {axis}; {instead(path)}")
+            if type(leaf) is not np.ndarray and isinstance(leaf, np.ndarray):
+                refuse_unfit(leaf, f"vmap of {path}")
             shape = shape_of(leaf)
             if not -len(shape) <= axis < len(shape):
                 raise BatchError(f"{path} has shape {shape}, which has no axis {axis}; {instead(path)}")
