@@ -94,6 +94,9 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "put": [(VECTOR, [0], 1.0)],
     "fill": [(VECTOR, 1.0)],
     "view": [(VECTOR, np.int64)],
+    "ravel_multi_index": [((np.array([0, 1]), np.array([1, 0])), (2, 2))],
+    "unravel_index": [(np.array([0, 1]), (2, 2))],
+    "histogram": [(VECTOR, 2)],
 }
 
 DIFFERENTIABLE: Final = "differentiable"

@@ -285,7 +285,7 @@ def register() -> None:
     )
     elementary = (
         "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh "
-        "arctanh cbrt power float_power sinc logaddexp logaddexp2 hypot"
+        "arctanh cbrt power float_power sinc i0 logaddexp logaddexp2 hypot"
     )
     for name in moves.split():
         defcost(name, each_entry(0))

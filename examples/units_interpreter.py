@@ -299,7 +299,7 @@ def slogdet(name: str, a: Operand) -> tuple[Unit, Unit]:
 def register() -> None:
     """Fill the table."""
     rules: dict[Rule, str] = {
-        same: "add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack",
+        same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack",
         first: (
             "negative positive absolute fabs conjugate real imag sum max min cumsum norm whole_norm power_norm reshape "
             "transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing"
@@ -308,11 +308,11 @@ def register() -> None:
             "equal not_equal less less_equal greater greater_equal arctan2 floor_divide searchsorted digitize lexsort"
         ),
         number: "sign signbit isnan isinf isfinite argmax argmin argsort argpartition nonzero count_nonzero unique any all "
-        "logical_and logical_or logical_xor logical_not",
+        "counts logical_and logical_or logical_xor logical_not",
         product: "multiply matmul dot tensordot einsum cross",
         pure: (
             "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "
-            "sinc deg2rad rad2deg radians degrees logaddexp logaddexp2 floor ceil trunc rint round discretize cumprod "
+            "sinc i0 deg2rad rad2deg radians degrees logaddexp logaddexp2 floor ceil trunc rint round discretize cumprod "
             "heaviside invert bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm "
             "exponent"
         ),

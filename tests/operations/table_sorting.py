@@ -54,5 +54,4 @@ REFUSED = [
     Refused("x.partition", lambda x: x.partition(1), (V,), UnsupportedError, "numpy.partition(x, kth)"),
     Refused("sort order", lambda x: np.sort(x, order="a"), (V,), UnsupportedError, "structured"),
     Refused("sort axis", lambda x: np.sort(x, axis=2), (M,), ValueError, "out of bounds"),
-    Refused("unique NaN", lambda x: np.unique(x, equal_nan=False), (V,), UnsupportedError, "NaN"),
 ]

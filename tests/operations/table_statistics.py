@@ -43,6 +43,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
 CASES = [
     *(Case(name, fun, (x,)) for name, (fun, x) in FUNCTIONS.items()),
     Case("quantile in q", np.quantile, (V, 0.4)),
+    Case("quantile of constants", lambda q: np.quantile(X, q, axis=1), (P - 0.2,), single=False),
     Case("average weights", lambda x, w: np.average(x, axis=1, weights=w, returned=True), (X, P)),
     Case("cov", lambda x: np.cov(x), (X,), complex=True, single=False),
     Case("cov aweights", lambda x, y, w: np.cov(x, y, rowvar=False, aweights=w), (X.T, V[:3], P)),

@@ -24,7 +24,7 @@ from numpy import (
     arctan2 as arctan2, arctanh as arctanh, argmax as argmax, argmin as argmin, argpartition as argpartition,
     argsort as argsort, argwhere as argwhere, around as around, array2string as array2string,
     array_equal as array_equal, array_equiv as array_equiv, array_repr as array_repr, array_split as array_split,
-    array_str as array_str, asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray, asin as asin,
+    array_str as array_str, asin as asin,
     asinh as asinh, asmatrix as asmatrix, astype as astype, atan as atan, atan2 as atan2, atanh as atanh,
     atleast_1d as atleast_1d, atleast_2d as atleast_2d, atleast_3d as atleast_3d, average as average,
     bartlett as bartlett, base_repr as base_repr, binary_repr as binary_repr, bincount as bincount,
@@ -111,18 +111,20 @@ from numpy import (
     union1d as union1d, unique as unique, unique_all as unique_all, unique_counts as unique_counts,
     unique_inverse as unique_inverse, unique_values as unique_values, unpackbits as unpackbits,
     unravel_index as unravel_index, unsignedinteger as unsignedinteger, unwrap as unwrap, ushort as ushort,
-    vander as vander, var as var, vdot as vdot, vecdot as vecdot, vectorize as vectorize, void as void,
+    vander as vander, var as var, vdot as vdot, vecdot as vecdot, void as void,
     vsplit as vsplit, vstack as vstack, where as where, zeros as zeros, zeros_like as zeros_like,
 )
 
 from xformad.numpy import (
-    averages, creation, differences, element_types, elementwise, indexing, joining, linear_algebra, nan_functions,
-    products, quantiles, reductions, selection, shapes, sorting,
+    averages, creation, differences, element_types, elementwise, folds, histograms, indexing, joining, linear_algebra,
+    mapping, nan_functions, positions, products, quantiles, ranges, reductions, selection, sets, shapes, sorting,
 )
+from xformad.numpy.conversions import asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray
 from xformad.numpy.creation import (
     array as array, asanyarray as asanyarray, asarray as asarray, ascontiguousarray as ascontiguousarray,
 )
 from xformad.numpy.indexing import take_with_traced_indices
+from xformad.numpy.mapping import vectorize as vectorize
 # fmt: on
 
 take = take_with_traced_indices

@@ -14,9 +14,9 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
-from xformad.numpy import reductions
+from xformad.numpy import folds, reductions
 from xformad.numpy.implements import as_array, implements, refuse_out
-from xformad.operations import complex_numbers, discrete, trigonometric
+from xformad.operations import bessel, complex_numbers, discrete, trigonometric
 
 SPECIAL: Final = "xformad.scipy.special"
 """Where the rules of SciPy's ufuncs are. It is above this layer, and imported when one of them is met."""
@@ -66,12 +66,6 @@ def at(ufunc: Any, *inputs: Any) -> Value:
     )
 
 
-def reduceat(ufunc: Any, *inputs: Any, **options: Any) -> Value:
-    raise UnsupportedError(
-        f"numpy.{ufunc.__name__}.reduceat is not supported on traced arrays; reduce slices and stack the results"
-    )
-
-
 UFUNC_METHODS.update(
     {
         "__call__": call,
@@ -79,7 +73,7 @@ UFUNC_METHODS.update(
         "accumulate": reductions.accumulate,
         "outer": outer,
         "at": at,
-        "reduceat": reduceat,
+        "reduceat": folds.slices,
     }
 )
 
@@ -90,7 +84,7 @@ def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
 
 def modf(x: Value) -> tuple[Value, Value]:
     whole = np.trunc(x)
-    return x - whole, whole
+    return np.where(np.isinf(x), 0, x) - np.where(np.isinf(x), 0, whole), whole
 
 
 def frexp(x: Value) -> tuple[Value, Value]:
@@ -171,3 +165,56 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
         return False
     same = np.equal(a1, a2)
     return bool(np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same))
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> bool:
+    a1, a2 = as_array(a1), as_array(a2)
+    try:
+        np.broadcast_shapes(shape_of(a1), shape_of(a2))
+    except ValueError:
+        return False
+    return bool(np.all(np.equal(a1, a2)))
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Value:
+    return np.equal(np.imag(x), 0)
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Value:
+    return np.not_equal(np.imag(x), 0)
+
+
+@implements(np.isposinf)
+def isposinf(x: Any, out: Any = None) -> Value:
+    refuse_out(out, "isposinf")
+    refuse_complex(x, "isposinf")
+    return np.equal(x, np.inf)
+
+
+@implements(np.isneginf)
+def isneginf(x: Any, out: Any = None) -> Value:
+    refuse_out(out, "isneginf")
+    refuse_complex(x, "isneginf")
+    return np.equal(x, -np.inf)
+
+
+def refuse_complex(x: Any, name: str) -> None:
+    if dtype_of(as_array(x)).kind == "c":
+        raise TypeError(f"This operation is not supported for {dtype_of(x)} values because it would be ambiguous.")
+
+
+implements(method="__lshift__")(lambda x, y: np.left_shift(x, y))
+implements(method="__rlshift__")(lambda x, y: np.left_shift(y, x))
+implements(method="__rshift__")(lambda x, y: np.right_shift(x, y))
+implements(method="__rrshift__")(lambda x, y: np.right_shift(y, x))
+
+
+@implements(np.i0)
+def i0(x: Any) -> Value:
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError("i0 not supported for complex values")
+    return bessel.i0(x if dtype_of(x).kind == "f" else x.astype(float), order=0)

@@ -19,7 +19,7 @@ from xformad.core.source import user_depth
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
-from xformad.numpy.indexing import take_along_axis
+from xformad.numpy.indexing import take, take_along_axis
 from xformad.numpy.shapes import plain
 from xformad.operations import sorting
 
@@ -102,7 +102,7 @@ def ordered(a: Value, positions: Value) -> Value:
     else:
         order = sorting.argpartition(a, kth=tuple(np.unique(positions).tolist()), axis=len(shape) - 1)
     if len(shape_of(positions)) == 1 and len(shape) > 1:
-        return take_along_axis(a, np.take(order, positions, axis=-1), -1)
+        return take_along_axis(a, take(order, positions, axis=-1), -1)
     return take_along_axis(a, take_along_axis(order, positions, -1), -1)
 
 

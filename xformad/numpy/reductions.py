@@ -11,7 +11,7 @@ import numpy as np
 from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
-from xformad.errors import UnsupportedError
+from xformad.numpy import folds
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
 from xformad.operations import discrete, linalg_norms, reductions
 
@@ -244,23 +244,14 @@ def reduce(
 ) -> Value:
     face = REDUCTIONS.get(ufunc)
     if face is None:
-        raise UnsupportedError(
-            f"numpy.{ufunc.__name__}.reduce is not supported on traced arrays; use a loop over the axis"
-        )
+        return folds.fold(ufunc, a, axis, dtype, out, keepdims, **options)
     if dtype is not None:
         a = as_array(a).astype(dtype)
-    return face(a, axis=axis, out=first_or_none(out), keepdims=keepdims, **options)
+    return face(a, axis=axis, out=folds.first_or_none(out), keepdims=keepdims, **options)
 
 
 def accumulate(ufunc: Any, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Value:
     face = ACCUMULATIONS.get(ufunc)
     if face is None:
-        raise UnsupportedError(
-            f"numpy.{ufunc.__name__}.accumulate is not supported on traced arrays; use a loop over the axis"
-        )
-    return face(a, axis=axis, dtype=dtype, out=first_or_none(out))
-
-
-def first_or_none(out: Any) -> Any:
-    """NumPy hands `out` to the protocol as a tuple."""
-    return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+        return folds.scan(ufunc, a, axis, dtype, out)
+    return face(a, axis=axis, dtype=dtype, out=folds.first_or_none(out))

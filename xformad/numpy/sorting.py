@@ -112,12 +112,8 @@ def unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Value:
-    if not equal_nan:
-        raise UnsupportedError(
-            "numpy.unique with equal_nan=False is not supported on traced arrays; drop its NaNs before"
-        )
     ar = as_array(ar)
-    first, inverse, counts = sorting.unique(ar, axis=axis)
+    first, inverse, counts = sorting.unique(ar, axis=axis, equal_nan=equal_nan)
     values = np.ravel(ar)[first] if axis is None else along(ar, first, normalized_axis(axis, ar.ndim)[0])
     wanted = [(return_index, first), (return_inverse, inverse), (return_counts, counts)]
     results = [result for asked, result in wanted if asked]
@@ -126,7 +122,7 @@ def unique(
 
 @implements(np.unique_values)
 def unique_values(x: Value, /) -> Value:
-    return unique(x)
+    return unique(x, equal_nan=False)
 
 
 implements(method="sort")(refusing("x.sort", "numpy.sort(x)"))

@@ -6,7 +6,9 @@
 from xformad.operations import (
     arithmetic,
     batched_index,
+    bessel,
     complex_numbers,
+    counting,
     discrete,
     einsum,
     exponential,
@@ -31,7 +33,9 @@ from xformad.operations import (
 __all__ = [
     "arithmetic",
     "batched_index",
+    "bessel",
     "complex_numbers",
+    "counting",
     "discrete",
     "einsum",
     "exponential",

@@ -144,3 +144,7 @@ deftaylor(fmod, lambda _taylor, ans, x, y: rest_series(ans, x, y, np.trunc(divid
 # x 2^i, i a whole number.
 ldexp: Primitive = elementwise("ldexp", np.ldexp, lambda g, _ans, _x, i: ldexp(g, i), None)
 deftaylor(ldexp, lambda _taylor, ans, x, i: [ans, *series.each(lambda c: ldexp(c, i[0]), x[1:])])
+
+# The neighbour of x on the way to y: x, but for one unit in the last place.
+nextafter: Primitive = elementwise("nextafter", np.nextafter, lambda g, _ans, _x, _y: g, None)
+deftaylor(nextafter, lambda _taylor, ans, x, _y: [ans, *x[1:]])

@@ -112,17 +112,18 @@ def digitize_batch(size: int, batched: Batched, x: Value, bins: Value, right: bo
 defbatch(digitize, digitize_batch)
 
 
-def unique_value(x: Value, axis: int | None) -> tuple[Value, ...]:
+def unique_value(x: Value, axis: int | None, equal_nan: bool) -> tuple[Value, ...]:
     """The positions of the first occurrences, the inverse, and the counts."""
-    return tuple(np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)[1:])
+    found = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+    return tuple(found[1:])
 
 
 unique = nondifferentiable(Primitive("unique", unique_value, multiple=True), unique_value)
 
 
-def unique_batch(size: int, _batched: Batched, x: Value, axis: int | None) -> tuple[Value, ...]:
+def unique_batch(size: int, _batched: Batched, x: Value, axis: int | None, equal_nan: bool) -> tuple[Value, ...]:
     """One example after the other: NumPy has no form for several. Their numbers of unique entries must be the same."""
-    found = [unique_value(example, axis) for example in agreed(x)]
+    found = [unique_value(example, axis, equal_nan) for example in agreed(x)]
     Differs.check([len(first) for first, _, _ in found])
     return tuple([np.stack(parts) for parts in zip(*found, strict=True)])
 
