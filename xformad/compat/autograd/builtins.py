@@ -6,7 +6,6 @@ Containers of traced values are plain containers here, so `list`, `tuple` and `d
 from __future__ import annotations
 
 import builtins
-from builtins import dict, list, tuple
 from typing import Any
 
 from xformad.compat.autograd.tracer import Box, TracedMeta, container_take, getval, make_sequence
@@ -37,9 +36,10 @@ __all__ = [
     "type",
 ]
 
-isinstance_ = builtins.isinstance
-type_ = builtins.type
-dict_, list_, tuple_ = dict, list, tuple
+isinstance_, type_ = builtins.isinstance, builtins.type
+dict = dict_ = builtins.dict
+list = list_ = builtins.list
+tuple = tuple_ = builtins.tuple
 
 
 def isinstance(x: Any, kinds: Any) -> bool:

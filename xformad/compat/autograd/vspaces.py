@@ -105,7 +105,7 @@ class ArrayVSpace(VSpace):
     @property
     def size(self) -> int:  # type: ignore[override]
         """The number of real numbers."""
-        return math.prod(self.shape)
+        return int(math.prod(self.shape))
 
     @property
     def ndim(self) -> int:
@@ -144,7 +144,7 @@ class ComplexArrayVSpace(ArrayVSpace):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        return 2 * math.prod(self.shape)
+        return 2 * int(math.prod(self.shape))
 
     def ones(self) -> Value:
         return np.full(self.shape, 1.0 + 1.0j, self.dtype)

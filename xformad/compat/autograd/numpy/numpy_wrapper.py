@@ -41,6 +41,18 @@ def of_lists(fun: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def of_iterables(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that joins arrays and takes them from any iterable, lists of traced numbers among them."""
+
+    @functools.wraps(fun)
+    def wrapped(arrays: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(arrays) is not Tracer and not isinstance(arrays, numpy.ndarray):
+            arrays = [xformad.numpy.array(each) if holds_tracer(each) else each for each in arrays]
+        return fun(arrays, *args, **kwargs)
+
+    return wrapped
+
+
 def where(condition: Any, *args: Any, **kwargs: Any) -> Any:
     """NumPy's `where`; of Python's numbers, a Python number, as in Autograd.
 
@@ -132,6 +144,8 @@ OF_LISTS: Final = (
     *("ravel", "reshape", "std", "sum", "tensordot", "transpose", "var"),
 )
 
+OF_ITERABLES: Final = ("column_stack", "concatenate", "dstack", "hstack", "stack", "vstack")
+
 NAMES: Final[dict[str, Any]] = {
     **{
         name: value
@@ -139,6 +153,7 @@ NAMES: Final[dict[str, Any]] = {
         if not name.startswith("_") and name not in ("annotations", "numpy", "Any")
     },
     **{name: of_lists(getattr(xformad.numpy, name)) for name in OF_LISTS},
+    **{name: of_iterables(getattr(xformad.numpy, name)) for name in OF_ITERABLES},
     "array_from_args": array_from_args,
     "c_": Joined(numpy.c_, columns=True),
     "concatenate_args": concatenate_args,

@@ -1,0 +1,13 @@
+"""Autograd's `autograd.scipy.stats.chi2`: the functions of that distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xformad.compat.autograd.scipy.faces import names_of, public
+
+globals().update(public(names_of("stats")["chi2"]))
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'autograd.scipy.stats.chi2' has no attribute '{name}'")

@@ -1,0 +1,13 @@
+"""Autograd's `autograd.scipy.stats.poisson`: the functions of that distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xformad.compat.autograd.scipy.faces import names_of, public
+
+globals().update(public(names_of("stats")["poisson"]))
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'autograd.scipy.stats.poisson' has no attribute '{name}'")
