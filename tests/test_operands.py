@@ -266,12 +266,12 @@ def test_keywords_of_ufuncs() -> None:
             ),
         ),
         (
-            lambda x: np.add.reduceat(x, [0, 2]),
-            "numpy.add.reduceat is not supported on traced arrays; reduce slices and stack the results",
+            lambda x: np.divide.reduce(x, where=x > 0),
+            "numpy.divide.reduce with where= is not supported on traced arrays; reduce x[mask] instead",
         ),
         (
-            lambda x: np.subtract.reduce(x),
-            "numpy.subtract.reduce is not supported on traced arrays; use a loop over the axis",
+            lambda x: np.hypot.reduce(x, out=np.zeros(())),
+            "numpy.hypot.reduce with out= is not supported on traced arrays; use its result: y = hypot.reduce(x)",
         ),
     ],
 )
