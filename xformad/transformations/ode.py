@@ -16,6 +16,7 @@ np.float64(-0.735758...)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -44,7 +45,9 @@ RightHandSide: TypeAlias = Callable[..., Value]
 """`fun(y, t, *operands)`: the derivative of the state, a vector like it."""
 
 METHODS: Final = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
-IMPLICIT: Final = ("Radau", "BDF", "LSODA")
+ODEPACK: Final = "odeint"
+"""`scipy.integrate.odeint`; used by `xformad.scipy.integrate`."""
+IMPLICIT: Final = ("Radau", "BDF", "LSODA", ODEPACK)
 PRECISION: Final = 100 * float(np.finfo(float).eps)
 DRIFT: Final = 100.0
 """How many tolerances the state that was integrated back may be off."""
@@ -75,6 +78,8 @@ def path_value(y0: Value, t: Value, *operands: Value, fun: RightHandSide, integr
     if not np.isfinite(plain(t[0], y0)).all():  # SciPy would go on for ever
         raise stuck(integrator, t[0], "The function returned infinities or NaN.", 1)
     options = dict(integrator.options)
+    if integrator.method == ODEPACK:
+        return path_by_odepack(plain, y0, t, integrator)
     if integrator.method in IMPLICIT:
         options["jac"] = lambda t, y: jacobian(fun)(y, t, *operands)
     with np.errstate(all="ignore"):  # of steps that are not taken
@@ -84,6 +89,21 @@ def path_value(y0: Value, t: Value, *operands: Value, fun: RightHandSide, integr
     if found.status != 0 or not np.isfinite(found.y).all():
         raise stuck(integrator, found.t[-1] if len(found.t) else t[0], found.message, found.nfev)
     states: Value = np.ascontiguousarray(found.y.T)
+    return states
+
+
+def path_by_odepack(plain: Callable[..., Value], y0: Value, t: Value, integrator: Integrator) -> Value:
+    """The states by `scipy.integrate.odeint`, whose loop over steps is compiled."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # what they say is in the message
+        states, told = optional.scipy("integrate", "odeint").odeint(
+            plain, y0, t, (), None, 0, True, rtol=integrator.rtol, atol=integrator.atol, tfirst=True,
+            **dict(integrator.options),
+        )  # fmt: skip
+    if told["message"] != "Integration successful." or not np.isfinite(states).all():
+        ahead = (told["tcur"] - t[1:]) * np.sign(t[-1] - t[0]) >= 0
+        last = int(np.argmin(np.append(ahead, False)))  # what is told of later times has no meaning
+        raise stuck(integrator, t[last], told["message"], int(told["nfe"][last - 1]) if last else 1)
     return states
 
 
@@ -300,6 +320,11 @@ def odeint(
     """
     if method not in METHODS:
         raise ArgumentError(f"odeint: method must be one of {METHODS}, not {method!r}")
+    return integrated(func, y0, t, args, Integrator(method, rtol, atol, tuple((options or {}).items())))
+
+
+def integrated(func: Callable[..., Any], y0: Any, t: Any, args: tuple[Any, ...], integrator: Integrator) -> Any:
+    """What `odeint` returns, by an integrator."""
     if not is_array(t):
         t = np.asarray(t)
     if len(shape_of(t)) != 1 or not shape_of(t)[0] or dtype_of(t).kind not in "fiu":
@@ -312,6 +337,5 @@ def odeint(
     function = VectorFunction(
         func, layout, (times[0],), args, lambda result: layout.like(result, "the result of the function of odeint")
     )
-    integrator = Integrator(method, rtol, atol, tuple((options or {}).items()))
     start = layout.vector(tree.leaves_of(y0))
     return layout.tree(path.bind(start, times, *function.operands, fun=function, integrator=integrator))
