@@ -302,19 +302,20 @@ def register() -> None:
         same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack",
         first: (
             "negative positive absolute fabs conjugate real imag sum max min cumsum norm whole_norm power_norm reshape "
-            "transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing"
+            "transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing "
+            "fft rfft irfft"
         ),
         compared: (
             "equal not_equal less less_equal greater greater_equal arctan2 floor_divide searchsorted digitize lexsort"
         ),
         number: "sign signbit isnan isinf isfinite argmax argmin argsort argpartition nonzero count_nonzero unique any all "
-        "counts logical_and logical_or logical_xor logical_not",
-        product: "multiply matmul dot tensordot einsum cross",
+        "counts logical_and logical_or logical_xor logical_not roots",
+        product: "multiply matmul dot tensordot einsum cross convolve",
         pure: (
             "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "
             "sinc i0 deg2rad rad2deg radians degrees logaddexp logaddexp2 floor ceil trunc rint round discretize cumprod "
             "heaviside invert bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm "
-            "exponent"
+            "exponent characteristic_polynomial"
         ),
         to_the(2): "square",
         to_the(-1): "reciprocal inv pinv",

@@ -116,8 +116,9 @@ from numpy import (
 )
 
 from xformad.numpy import (
-    averages, creation, differences, element_types, elementwise, folds, histograms, indexing, joining, linear_algebra,
-    mapping, nan_functions, positions, products, quantiles, ranges, reductions, selection, sets, shapes, sorting,
+    averages, convolutions, creation, differences, element_types, elementwise, folds, fourier, histograms, indexing,
+    interpolation, joining, linear_algebra, mapping, nan_functions, polynomials, positions, products, quantiles,
+    ranges, reductions, selection, sets, shapes, sorting,
 )
 from xformad.numpy.conversions import asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray
 from xformad.numpy.creation import (
