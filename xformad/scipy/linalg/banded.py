@@ -26,9 +26,11 @@ from xformad.scipy.linalg.stacks import for_columns, side_by_side, stacked
 
 
 def banded_value(band: Value, b: Value, upper: int, positive: bool) -> Value:
+    if band.size == 0 or b.size == 0:
+        outer = np.broadcast_shapes(band.shape[:-2], b.shape[:-2])
+        return np.zeros((*outer, *b.shape[-2:]), np.result_type(band, b, np.float32))
+
     def solution(band: Value, b: Value) -> Value:
-        if b.size == 0:
-            return np.zeros(b.shape, np.result_type(band, b, np.float32))
         if positive:
             return scipy.linalg.solveh_banded(band[: upper + 1], b, check_finite=False)
         return scipy.linalg.solve_banded((band.shape[-2] - 1 - upper, upper), band, b, check_finite=False)
@@ -188,10 +190,12 @@ def solveh_banded(
 
 
 def toeplitz_value(diagonals: Value, b: Value) -> Value:
+    if diagonals.size == 0 or b.size == 0:
+        outer = np.broadcast_shapes(diagonals.shape[:-2], b.shape[:-2])
+        return np.zeros((*outer, *b.shape[-2:]), np.result_type(diagonals, b, np.float32))
+
     def solution(diagonals: Value, b: Value) -> Value:
         n = b.shape[0]
-        if b.size == 0:
-            return np.zeros(b.shape, np.result_type(diagonals, b, np.float32))
         found = scipy.linalg.solve_toeplitz((diagonals[0, n - 1 :: -1], diagonals[0, n - 1 :]), b, check_finite=False)
         return found.astype(np.result_type(diagonals, b, np.float32), copy=False)
 
@@ -265,5 +269,6 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Value:
     c, r, b = array(c, check_finite), array(r, check_finite), array(b, check_finite)
     if shape_of(c)[-1] != shape_of(r)[-1] or shape_of(c)[-1] != shape_of(b)[0 if ndim_of(b) == 1 else -2]:
         raise ValueError("Incompatible dimensions.")
+    c, r, b = (x.astype(np.result_type(dtype_of(x), np.float64)) for x in (c, r, b))  # as SciPy does
     diagonals = np.concatenate([c[..., ::-1], r[..., 1:]], axis=-1)[..., None, :]
     return for_columns(lambda b: toeplitz_solve(diagonals, b), b)

@@ -32,15 +32,32 @@ linalg: Any = scipy.linalg  # the stubs want literal options
 # SciPy's eigh, which chooses other vectors than NumPy's where there is a choice: their signs.
 
 
-def decomposed(a: Value, lower: bool, driver: str | None, tridiagonal: bool) -> tuple[Value, Value]:
+Subset = tuple[str, Any, Any] | None
+"""Which eigenvalues are wanted: ("i", first, last), ("v", low, high), or None for all."""
+
+
+def decomposed(a: Value, lower: bool, driver: str | None, tridiagonal: bool, subset: Subset) -> tuple[Value, Value]:
+    """All eigenvalues with their vectors; those of the subset as SciPy gives them if it is asked for no others."""
+
     def one(a: Value) -> tuple[Value, Value]:
         if a.size == 0:
             return np.zeros(0, dtype_of(a).type(0).real.dtype), a
         if tridiagonal:
-            found = linalg.eigh_tridiagonal(np.diag(a), np.diag(a, -1), lapack_driver=driver)
+            w, v = linalg.eigh_tridiagonal(np.diag(a), np.diag(a, -1), lapack_driver="auto" if subset else driver)
         else:
-            found = linalg.eigh(a, lower=lower, driver=driver, check_finite=False)
-        return found[0], found[1]
+            w, v = linalg.eigh(a, lower=lower, driver=None if subset else driver, check_finite=False)
+        if subset is not None:
+            kind, low, high = subset
+            if tridiagonal:
+                options = {"select": kind, "select_range": (low, high), "lapack_driver": driver}
+                some, vectors = linalg.eigh_tridiagonal(np.diag(a), np.diag(a, -1), **options)
+            else:
+                options = {"subset_by_index" if kind == "i" else "subset_by_value": (low, high), "driver": driver}
+                some, vectors = linalg.eigh(a, lower=lower, check_finite=False, **options)
+            first = low if kind == "i" else int(np.count_nonzero(w <= low))
+            w, v = w.copy(), v.copy()
+            w[first : first + len(some)], v[:, first : first + len(some)] = some, vectors
+        return w, v
 
     found: tuple[Value, Value] = stacked(one, a)
     return found
@@ -84,16 +101,16 @@ defbatch(hermitian, as_it_is(hermitian))
 deftaylor(hermitian, coefficientwise(lambda c, **_params: made_hermitian(c)))
 
 
-def selected(w: Value, v: Value, indices: Any, bounds: Any) -> tuple[Value, Value]:
-    """The values within bounds or with these numbers, and their vectors."""
-    first, last = 0, shape_of(w)[-1] - 1
+def checked(indices: Any, bounds: Any, n: int) -> Subset:
+    """A subset of n eigenvalues."""
     if indices is not None:
         first, last = (int(i) for i in indices)
-        if not 0 <= first <= last < shape_of(w)[-1]:
+        if not 0 <= first <= last < n:
             raise ValueError(
-                f"Requested eigenvalue indices are not valid. Valid range is [0, {shape_of(w)[-1] - 1}] and start <= end, "
-                f"but start={first}, end={last} is given"
+                f"Requested eigenvalue indices are not valid. Valid range is [0, {n - 1}] and start <= end, but "
+                f"start={first}, end={last} is given"
             )
+        return "i", first, last
     if bounds is not None:
         low, high = bounds
         if not -math.inf <= low < high <= math.inf:
@@ -101,10 +118,20 @@ def selected(w: Value, v: Value, indices: Any, bounds: Any) -> tuple[Value, Valu
                 f"Requested eigenvalue bounds are not valid. Valid range is (-inf, inf) and low < high, but low={low}, "
                 f"high={high} is given"
             )
+        return "v", low, high
+    return None
+
+
+def selected(w: Value, v: Value, subset: Subset) -> tuple[Value, Value]:
+    """The values of a subset, and their vectors."""
+    if subset is None:
+        return w, v
+    kind, first, last = subset
+    if kind == "v":
         if ndim_of(w) > 1:
             raise UnsupportedError("eigenvalues of traced stacks cannot be chosen by value; use xformad.vmap")
-        first = int(np.count_nonzero(agreed(w <= low)))
-        last = int(np.count_nonzero(agreed(w <= high))) - 1
+        first, last = (int(np.count_nonzero(agreed(w <= bound))) for bound in (first, last))
+        last -= 1
     return w[..., first : last + 1], v[..., first : last + 1]
 
 
@@ -155,15 +182,16 @@ def eigh(
     a = array(a, check_finite)
     if shape_of(a)[-1] != shape_of(a)[-2]:
         raise ValueError('expected square "a" matrix')
+    subset = checked(subset_by_index, subset_by_value, shape_of(a)[-1])
     if b is None:
-        w, v = hermitian_eigen(a, lower=bool(lower), driver=driver, tridiagonal=False)
+        w, v = hermitian_eigen(a, lower=bool(lower), driver=driver, tridiagonal=False, subset=subset)
     else:
-        w, v = generalised(a, array(b, check_finite), bool(lower), type, driver)
-    w, v = selected(w, v, subset_by_index, subset_by_value)
+        w, v = generalised(a, array(b, check_finite), bool(lower), type, driver, subset)
+    w, v = selected(w, v, subset)
     return w if eigvals_only else (w, v)
 
 
-def generalised(a: Value, b: Value, lower: bool, kind: int, driver: str | None) -> tuple[Value, Value]:
+def generalised(a: Value, b: Value, lower: bool, kind: int, driver: str | None, subset: Subset) -> tuple[Value, Value]:
     """By b = L L^H the problem is one of the matrix L^-1 a L^-H, or L^H a L for the types 2 and 3."""
     if kind not in (1, 2, 3):
         raise ValueError('"type" keyword only accepts 1, 2, and 3.')
@@ -176,8 +204,8 @@ def generalised(a: Value, b: Value, lower: bool, kind: int, driver: str | None) 
         inner = adjoint(triangular(factor, adjoint(half), lower=True, unit=False))
     else:
         inner = adjoint(factor) @ a @ factor
-    standard = {None: "evd", "gv": "ev", "gvd": "evd", "gvx": "evx"}.get(driver, driver)
-    w, y = hermitian_eigen(inner, lower=lower, driver=standard, tridiagonal=False)
+    standard = {None: "evx" if subset else "evd", "gv": "ev", "gvd": "evd", "gvx": "evx"}.get(driver, driver)
+    w, y = hermitian_eigen(inner, lower=lower, driver=standard, tridiagonal=False, subset=subset)
     return w, factor @ y if kind == 3 else triangular(adjoint(factor), y, lower=False, unit=False)
 
 
@@ -252,20 +280,18 @@ def eigh_tridiagonal(
     n = shape_of(d)[-1]
     if n != shape_of(e)[-1] + 1:
         raise ValueError(f"d ({n}) must have one more element than e ({shape_of(e)[-1]})")
-    outer = (*shape_of(d)[:-1],)
     beside = np.pad(e, (*((0, 0),) * (ndim_of(e) - 1), (0, 1)))
     matrix = (
         d[..., None, :] * np.eye(n) + beside[..., None, :] * np.eye(n, k=-1) + beside[..., :, None] * np.eye(n, k=1)
     )
     matrix = matrix.astype(np.result_type(dtype_of(d), dtype_of(e)))
-    if lapack_driver in ("auto", "sterf", "stebz"):
-        lapack_driver = "stevd"
-    w, v = hermitian_eigen(matrix, lower=True, driver=lapack_driver, tridiagonal=True)
     by_index, by_value = select in ("i", "index", 2), select in ("v", "value", 1)
     if not (by_index or by_value or select in ("a", "all", 0)):
         raise ValueError('invalid argument for select, must be "a", "v" or "i"')
-    w, v = selected(w, v, select_range if by_index else None, select_range if by_value else None)
-    assert shape_of(w)[:-1] == outer
+    subset = checked(select_range if by_index else None, select_range if by_value else None, n)
+    driver = "auto" if lapack_driver == "sterf" else lapack_driver  # that one computes no vectors
+    w, v = hermitian_eigen(matrix, lower=True, driver=driver, tridiagonal=True, subset=subset)
+    w, v = selected(w, v, subset)
     return w if eigvals_only else (w, v)
 
 

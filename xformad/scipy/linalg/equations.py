@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters import series
@@ -123,12 +123,12 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Value:
     a, q = array(a, False), array(q, False)
     n = shape_of(a)[-1]
     name = ("bilinear" if n >= 10 else "direct") if method is None else method.lower()
-    identity = np.eye(n, dtype=dtype_of(a))
+    identity = np.eye(n)
     if name == "direct":
         product = np.einsum("...ij,...kl->...ikjl", a, np.conjugate(a))
         product = np.reshape(product, (*shape_of(product)[:-4], n * n, n * n))
         columns = np.reshape(q, (*shape_of(q)[:-2], n * n, 1))
-        found = np.linalg.solve(np.eye(n * n, dtype=dtype_of(a)) - product, columns)
+        found = np.linalg.solve(np.eye(n * n) - product, columns)
         return np.reshape(found, (*shape_of(found)[:-2], n, n))
     if name == "bilinear":
         inverse = np.linalg.inv(adjoint(a) + identity)

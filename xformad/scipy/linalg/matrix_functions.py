@@ -11,6 +11,7 @@ the Toeplitz matrix of the coefficients of a power series has the coefficients o
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +40,8 @@ from xformad.scipy.linalg.stacks import stacked
 
 def above(a: Value, e: Value) -> Value:
     """The matrix [[A, E], [0, A]]."""
+    outer = np.broadcast_shapes(shape_of(a)[:-2], shape_of(e)[:-2])
+    a, e = (np.broadcast_to(x, (*outer, *shape_of(x)[-2:])) for x in (a, e))
     top = np.concatenate([a, e], axis=-1)
     bottom = np.concatenate([np.zeros_like(e), a], axis=-1)
     return np.concatenate([top, bottom], axis=-2)
@@ -47,7 +50,18 @@ def above(a: Value, e: Value) -> Value:
 def along(function: Callable[..., Value], a: Value, e: Value, **params: Any) -> Value:
     """The derivative of a function of matrices at A along E."""
     n = shape_of(a)[-1]
-    return function(above(a, e), **params)[..., :n, n:]
+    scale = power_of_two(size(a), size(e))
+    return function(above(a, e * scale), **params)[..., :n, n:] / scale
+
+
+def size(x: Value) -> float:
+    return float(np.max(np.abs(plain(x)), initial=0.0))
+
+
+def power_of_two(wanted: float, found: float) -> float:
+    """What brings a size near to the wanted one, without rounding: the derivative is linear in E, not so its accuracy."""
+    ratio = wanted / found if found else 1.0
+    return 2.0 ** round(math.log2(ratio)) if 1e-30 < ratio < 1e30 else 1.0
 
 
 def matrix_series(function: Callable[..., Value]) -> Callable[..., Series]:
@@ -183,7 +197,8 @@ def expm_frechet(
         raise ValueError(f"Unknown implementation {method}")
     if shape_of(a) != shape_of(e):
         raise ValueError("expected A and E to be the same shape")
-    derivative = frechet(square(a, scipy.linalg.expm), square(e, scipy.linalg.expm))
+    a, e = (square(x, scipy.linalg.expm).astype(np.result_type(dtype_of(x), np.float64)) for x in (a, e))
+    derivative = frechet(a, e)
     return (exponential(a), derivative) if compute_expm else derivative
 
 

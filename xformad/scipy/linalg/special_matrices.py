@@ -260,4 +260,5 @@ def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: i
     array([3., 4., 2.])
     """
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    return toeplitz(c, r) @ as_array(x)
+    matrix = toeplitz(c, r)
+    return matrix.astype(np.result_type(dtype_of(matrix), np.float64)) @ as_array(x)

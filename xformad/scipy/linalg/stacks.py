@@ -10,7 +10,7 @@ import numpy as np
 
 from xformad.core.interpreter import ndim_of
 from xformad.core.primitive import Primitive
-from xformad.core.typing import Value
+from xformad.core.typing import Shape, Value
 from xformad.interpreters.batch_rules import Batched, BatchRule, lined_up
 
 
@@ -24,14 +24,19 @@ def stacked(function: Callable[..., Any], *arrays: Any) -> Any:
     if not outer:
         return function(*arrays)
     count = math.prod(outer)
-    if count == 0:  # what comes out is seen on matrices of ones on the diagonal
-        found = function(*[np.eye(*x.shape[-2:], dtype=x.dtype) for x in arrays])
+    if count == 0:  # what comes out is seen on other matrices
+        found = function(*[generic(x.shape[-2:], x.dtype) for x in arrays])
         return each_part(found, lambda part: np.zeros((*outer, *np.shape(part)), np.result_type(part)))
     spread = [np.broadcast_to(x, (*outer, *x.shape[-2:])).reshape((count, *x.shape[-2:])) for x in arrays]
     results = [function(*matrices) for matrices in zip(*spread, strict=True)]
     if isinstance(results[0], tuple):
         return tuple([np.stack(parts).reshape(outer + parts[0].shape) for parts in zip(*results, strict=True)])
     return np.stack(results).reshape(outer + np.shape(results[0]))
+
+
+def generic(shape: Shape, dtype: Any) -> Any:
+    """A regular matrix."""
+    return (3 * np.eye(shape[0], shape[1]) + np.cos(1.0 + np.arange(math.prod(shape))).reshape(shape)).astype(dtype)
 
 
 def each_part(found: Any, function: Callable[[Any], Any]) -> Any:
