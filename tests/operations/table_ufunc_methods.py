@@ -32,6 +32,8 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "ravel_multi_index": (lambda x: x * np.ravel_multi_index((np.argmax(x), 1), (6, 2)), X),
     "isreal": (lambda x: x * np.isreal(x) + x * np.iscomplex(x + 0j), X),
     "isposinf": (lambda x: x * ~np.isposinf(x) * ~np.isneginf(x), X),
+    "isscalar": (lambda x: x * xnp.isscalar(x), X),
+    "amax": (lambda x: np.amax(x, axis=0) - np.amin(x), X),
     "shifts": (lambda x: x * ((np.rint(x).astype(int) << 1) + (1 << np.rint(x).astype(int) >> 1)), X),
     "array_equiv": (lambda x: x * np.array_equiv(x, x[0]), X),
 }

@@ -67,7 +67,7 @@ from numpy import (
     interp as interp, intersect1d as intersect1d, intp as intp, invert as invert, is_busday as is_busday,
     isclose as isclose, iscomplex as iscomplex, iscomplexobj as iscomplexobj, isdtype as isdtype,
     isfinite as isfinite, isfortran as isfortran, isin as isin, isinf as isinf, isnan as isnan, isnat as isnat,
-    isneginf as isneginf, isposinf as isposinf, isreal as isreal, isrealobj as isrealobj, isscalar as isscalar,
+    isneginf as isneginf, isposinf as isposinf, isreal as isreal, isrealobj as isrealobj,
     issubdtype as issubdtype, iterable as iterable, ix_ as ix_, kaiser as kaiser, kron as kron, lcm as lcm,
     ldexp as ldexp, left_shift as left_shift, less as less, less_equal as less_equal, lexsort as lexsort,
     linspace as linspace, little_endian as little_endian, load as load, loadtxt as loadtxt, log as log,
@@ -120,7 +120,9 @@ from xformad.numpy import (
     interpolation, joining, linear_algebra, mapping, nan_functions, polynomials, positions, products, quantiles,
     ranges, reductions, selection, sets, shapes, sorting,
 )
-from xformad.numpy.conversions import asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray
+from xformad.numpy.conversions import (
+    asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray, isscalar as isscalar,
+)
 from xformad.numpy.creation import (
     array as array, asanyarray as asanyarray, asarray as asarray, ascontiguousarray as ascontiguousarray,
 )

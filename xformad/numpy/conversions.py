@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xformad.core.interpreter import anywhere
+from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.numpy.creation import asarray
 
@@ -33,3 +34,12 @@ def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Value:
     array([1., 2.])
     """
     return asarray(a, dtype=dtype, order="F", **({} if like is None else {"like": like}))
+
+
+def isscalar(element: Any) -> bool:
+    """`numpy.isscalar`; a traced value without axes is a number.
+
+    >>> isscalar(2.0), isscalar([2.0])
+    (True, False)
+    """
+    return element.shape == () if type(element) is Tracer else np.isscalar(element)

@@ -85,8 +85,8 @@ def extremum(primitive: Any, pair: Any, lowest: float) -> Any:
     return face
 
 
-max = implements(np.max, method="max")(extremum(reductions.max_, np.maximum, -np.inf))
-min = implements(np.min, method="min")(extremum(reductions.min_, np.minimum, np.inf))
+max = implements(np.max, np.amax, method="max")(extremum(reductions.max_, np.maximum, -np.inf))
+min = implements(np.min, np.amin, method="min")(extremum(reductions.min_, np.minimum, np.inf))
 
 
 @implements(np.ptp)
