@@ -341,7 +341,8 @@ def test_notrace() -> None:
 def test_boxes() -> None:
     def f(x: Any) -> Any:
         assert all(isinstance(x, kind) for kind in (Box, ArrayBox))
-        assert type(x) == ArrayBox  # noqa: E721 - as programs ask
+        array_box: Any = ArrayBox
+        assert type(x) == array_box  # noqa: E721 - as programs ask
         assert isbox(x)
         assert not isinstance(x, SequenceBox | DictBox)
         assert builtins.isinstance(x, np.ndarray)
