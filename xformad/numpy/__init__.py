@@ -116,9 +116,9 @@ from numpy import (
 )
 
 from xformad.numpy import (
-    averages, convolutions, creation, differences, element_types, elementwise, folds, fourier, histograms, indexing,
-    interpolation, joining, linear_algebra, mapping, nan_functions, polynomials, positions, products, quantiles,
-    ranges, reductions, selection, sets, shapes, sorting,
+    array_api, averages, convolutions, creation, differences, element_types, elementwise, folds, fourier, histograms,
+    indexing, interpolation, joining, linear_algebra, mapping, nan_functions, polynomials, positions, products,
+    quantiles, ranges, reductions, selection, sets, shapes, sorting,
 )
 from xformad.numpy.conversions import (
     asarray_chkfinite as asarray_chkfinite, asfortranarray as asfortranarray, isscalar as isscalar,

@@ -30,6 +30,8 @@ def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: An
         raise UnsupportedError(
             f"numpy.{name} with where= is not supported on traced arrays; use numpy.where(mask, numpy.{name}(x), other)"
         )
+    if ufunc in COMPOSED and "axis" in options:
+        return COMPOSED[ufunc](*map(as_array, inputs), axis=options["axis"])
     unknown = set(options) - {"casting", "order", "subok"}
     if unknown:
         raise UnsupportedError(f"numpy.{name} with {', '.join(sorted(unknown))}= is not supported on traced arrays")

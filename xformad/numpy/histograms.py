@@ -48,7 +48,13 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Value:
         raise ValueError("The weights and list don't have the same length.")
     if dtype_of(weights).kind == "c":
         raise TypeError("Cannot cast array data from complex weights to float64; count real and imaginary parts")
+    safe_weights(weights)
     return sums(x, weights, length, np.dtype(float))
+
+
+def safe_weights(weights: Value) -> None:
+    """NumPy's error where it does not take weights of their dtype, as longdouble."""
+    np.bincount(np.zeros(1, int), np.zeros(1, dtype_of(weights)))
 
 
 def edges_of(a: Value, bins: Any, range: Any) -> Value:
@@ -141,7 +147,9 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     for place, count in zip(places, shape, strict=True):
         cell = cell * count + place
         inside = np.logical_and(inside, place < count)
-    weights = None if weights is None else as_array(weights)
+    if weights is not None:
+        weights = as_array(weights)
+        safe_weights(weights)
     found = sums(np.where(inside, cell, cells), weights, cells + 1, np.dtype(float))[:-1]
     total = np.reshape(found.astype(float) if weights is None else found, shape)
     if density:
