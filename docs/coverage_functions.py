@@ -84,10 +84,10 @@ class Coverage:
             if rules is not None and not any(rules.values()):  # it may take whole numbers only
                 return Outcome(NO_DERIVATIVE, (primitive.name,))
         found = self.call(name, self.ours(module, last, function))
+        if name in self.reasons and (isinstance(found, str) or found.state == REFUSED):
+            return Outcome(REFUSED, (), self.reasons[name])
         if isinstance(found, Outcome):
             return found
-        if name in self.reasons:
-            return Outcome(REFUSED, (), self.reasons[name])
         if function in FUNCTIONS or primitive is not None:
             raise SystemExit(f"no sample suits {name}: add one to SPECIAL in docs/generate_coverage.py\n{found}")
         return None

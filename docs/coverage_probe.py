@@ -43,7 +43,7 @@ class Outcome:
 def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
     """The outcome of one call on traced arguments."""
     leaves, structure = tree.flatten(args)
-    traced = [i for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"]
+    traced = [i for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fc"]
     found = NO_DERIVATIVE
 
     def call(*values: Any) -> Any:

@@ -86,9 +86,34 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "put": [(VECTOR, [0], 1.0)],
     "fill": [(VECTOR, 1.0)],
     "view": [(VECTOR, np.int64)],
+    "to_device": [(VECTOR, "cpu")],
     "ravel_multi_index": [((np.array([0, 1]), np.array([1, 0])), (2, 2))],
     "unravel_index": [(np.array([0, 1]), (2, 2))],
     "histogram": [(VECTOR, 2)],
+    "scipy.linalg.cho_solve": [((np.eye(3), False), VECTOR)],
+    "scipy.linalg.convolution_matrix": [(VECTOR, 4)],
+    "scipy.linalg.funm": [(MATRIX, np.exp)],
+    "scipy.linalg.lu_solve": [((np.eye(3), np.arange(3)), VECTOR)],
+    "scipy.linalg.solve_banded": [((1, 1), np.array([[0.0, 1.0, 1.0], [4.0, 4.0, 4.0], [1.0, 1.0, 0.0]]), VECTOR)],
+    "scipy.linalg.solve_sylvester": [(MATRIX, MATRIX, MATRIX)],
+    "scipy.signal.istft": [(np.ones((3, 4)) + 0j, 1.0, "hann", 4)],
+    "scipy.special.betainc": [(2.0, 3.0, VECTOR)],
+    "scipy.special.boxcox": [(VECTOR, 0.5)],
+    "scipy.special.boxcox1p": [(VECTOR, 0.5)],
+    "scipy.special.comb": [(VECTOR + 3.0, VECTOR)],
+    "scipy.special.expn": [(2, VECTOR)],
+    "scipy.special.gammainc": [(2.0, VECTOR)],
+    "scipy.special.gammaincc": [(2.0, VECTOR)],
+    "scipy.special.hyp1f1": [(1.0, 2.0, VECTOR)],
+    "scipy.special.hyp2f1": [(1.0, 2.0, 3.0, VECTOR)],
+    "scipy.special.iv": [(1.0, VECTOR)],
+    "scipy.special.ive": [(1.0, VECTOR)],
+    "scipy.special.jn": [(1, VECTOR)],
+    "scipy.special.multigammaln": [(VECTOR + 3.0, 2)],
+    "scipy.special.polygamma": [(1, VECTOR)],
+    "scipy.special.sph_harm_y": [(1, 0, VECTOR, VECTOR)],
+    "scipy.special.yn": [(1, VECTOR)],
+    "scipy.special.zeta": [(VECTOR + 2.0, 1.0)],
 }
 
 # What takes no arrays, and makes constants.
@@ -106,8 +131,11 @@ CONSTANTS: Final = frozenset(
     for name in names.split()
 )
 
-# Why functions are refused that NumPy or SciPy do not hand over, and what to write instead.
+# Why functions are refused that JAX has, or that NumPy or SciPy do not hand over, and what to write instead.
 REASONS: Final = {
+    "scipy.linalg.hessenberg": "its factors are not unique, and there is no rule; functions of a matrix are expm, sqrtm, funm",
+    "scipy.linalg.rsf2csf": "it takes what schur gives; use eig",
+    "scipy.linalg.schur": "its factors are not unique, and there is no rule; use eig, eigh, expm, sqrtm, logm or funm",
     "numpy.isfortran": "a traced array has no order in memory; write numpy.isfortran(xformad.value_of(x))",
 }
 
