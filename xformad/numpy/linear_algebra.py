@@ -6,7 +6,7 @@ Not named `linalg`, which as an attribute of `xformad.numpy` is NumPy's own modu
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from xformad.operations import (
     linalg_spectral,
 )
 
+LINALG: Final = "fdFD"  # the dtypes that NumPy hands to LAPACK
 SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
 EigResult: Any = type(np.linalg.eig(np.eye(1)))
 EighResult: Any = type(np.linalg.eigh(np.eye(1)))
@@ -76,6 +77,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Value, Value, Value, Value
     """By the pseudo-inverse: at constant rank this is differentiable, for rank-deficient matrices too."""
     a, b = as_array(a), as_array(b)
     rows, columns = shape_of(a)
+    if not {dtype_of(a).char, dtype_of(b).char} <= set(LINALG):
+        np.linalg.lstsq(np.ones((1, 1), dtype_of(a)), np.ones(1, dtype_of(b)))  # NumPy's error
     if rcond is None:
         rcond = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps) * max(rows, columns)
     s = linalg_spectral.svd(a, hermitian=False)[1]

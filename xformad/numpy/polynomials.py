@@ -168,7 +168,7 @@ def poly(seq_of_zeros: Any) -> Value:
         return polynomials.characteristic_polynomial(zeros)
     if len(shape) != 1:
         return on_zeros(np.poly, zeros)
-    kind = dtype_of(zeros)
+    kind = np.dtype(np.mintypecode(dtype_of(zeros).char))  # float16 and whole numbers become float64
     a: Value = np.ones(1, kind)
     for i in range(shape[0]):
         a = np.concatenate([a, np.zeros(1, kind)]) - zeros[i] * np.concatenate([np.zeros(1, kind), a])
