@@ -85,6 +85,7 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "ldexp": [(VECTOR, np.array([1, 2, 3]))],
     "put": [(VECTOR, [0], 1.0)],
     "fill": [(VECTOR, 1.0)],
+    "to_device": [(VECTOR, "cpu")],
     "view": [(VECTOR, np.int64)],
     "to_device": [(VECTOR, "cpu")],
     "ravel_multi_index": [((np.array([0, 1]), np.array([1, 0])), (2, 2))],
