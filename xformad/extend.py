@@ -14,8 +14,8 @@ array([0.        , 0.09322525, 3.74495821])
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -63,17 +63,14 @@ __all__ = [
 
 
 def primitives() -> dict[str, Primitive]:
-    """The primitives of xformad's operations, by the names that graphs and messages show: what an interpreter meets.
+    """The primitives of xformad's operations, by the names that graphs and messages show: what an interpreter meets. Those
+    of `xformad.scipy` are among them when its modules have been imported.
 
     >>> primitives()["sum"]
     <Primitive sum>
     """
-    return dict(found_primitives())
-
-
-@cache
-def found_primitives() -> dict[str, Primitive]:
     modules = [module for module in vars(operations).values() if isinstance(module, ModuleType)]
+    modules += [module for name, module in list(sys.modules.items()) if name.startswith("xformad.scipy.")]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, Primitive)]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
 
@@ -94,7 +91,7 @@ def primitive_of(operation: Primitive | str | Callable[..., Any]) -> Primitive:
     """
     if isinstance(operation, Primitive):
         return operation
-    found = found_primitives().get(operation) if isinstance(operation, str) else UFUNCS.get(operation)
+    found = primitives().get(operation) if isinstance(operation, str) else UFUNCS.get(operation)
     if found is None:
         name = operation if isinstance(operation, str) else getattr(operation, "__name__", repr(operation))
         raise ValueError(
