@@ -309,7 +309,7 @@ def register() -> None:
             "equal not_equal less less_equal greater greater_equal arctan2 floor_divide searchsorted digitize lexsort"
         ),
         number: "sign signbit isnan isinf isfinite argmax argmin argsort argpartition nonzero count_nonzero unique any all "
-        "counts logical_and logical_or logical_xor logical_not roots",
+        "counts running_extremum logical_and logical_or logical_xor logical_not roots",
         product: "multiply matmul dot tensordot einsum cross convolve",
         pure: (
             "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "

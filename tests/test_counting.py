@@ -10,7 +10,7 @@ import pytest
 
 import xformad.numpy as xnp
 from tests.operations.test_table import assert_same
-from xformad import UnsupportedError, grad, vjp, vmap
+from xformad import DifferentiationError, UnsupportedError, derivatives, grad, vjp, vmap
 
 RANDOM = np.random.default_rng(4)
 V = RANDOM.normal(size=20)
@@ -97,6 +97,19 @@ def test_methods_of_ufuncs(ufunc: Any) -> None:
         assert_numpys(lambda x, axis=axis: ufunc.accumulate(x, axis=axis), X)
         assert_numpys(lambda x, axis=axis: ufunc.reduceat(x, [0, 2, 1], axis=axis), X)
     assert_numpys(lambda x: ufunc.accumulate(x), X[:0])
+
+
+def test_running_extrema() -> None:
+    x = np.array([[1.0, 3.0, 3.0, np.nan, 5.0], [2.0, 1.0, 2.0, 0.0, 7.0]])
+    for ufunc in (np.maximum, np.minimum):
+        assert_numpys(lambda x, u=ufunc: u.accumulate(x, axis=1), x)
+        assert_numpys(ufunc.accumulate, x[:1])
+    weights = np.array([1.0, 10.0, 100.0])
+    np.testing.assert_array_equal(grad(lambda x: np.maximum.accumulate(x) @ weights)(np.ones(3)), [111.0, 0, 0])
+    with pytest.raises(DifferentiationError, match="running extremum of equal entries that move apart"):
+        derivatives(lambda t: np.maximum.accumulate(xnp.array([1.0, t])), 1)(1.0)
+    smooth = derivatives(lambda t: np.maximum.accumulate(xnp.array([1.0 - t * t, 1.0 + t * t])), 2)(0.0)
+    np.testing.assert_array_equal(smooth, [[1, 1], [0, 0], [-2, 2]])
 
 
 def test_where_of_ufuncs() -> None:

@@ -52,6 +52,11 @@ def as_array(x: Any) -> Value:
     return METHODS["asarray"](x)
 
 
+def never(condition: Value) -> bool:
+    """Whether a condition is plain and holds nowhere, so that what is to happen where it holds can be left out."""
+    return type(condition) is not Tracer and not np.any(condition)
+
+
 def refuse_out(out: object, name: str) -> None:
     """Refuse an `out=` argument."""
     if out is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from xformad.core.interpreter import anywhere, dtype_of, shape_of
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
-from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
+from xformad.numpy.implements import as_array, implements, never, normalized_axis, refuse_out
 from xformad.numpy.reductions import typed
 from xformad.operations import linalg_norms
 
@@ -22,7 +22,7 @@ def filled(a: Any, value: float) -> tuple[Value, Value]:
     if dtype_of(a).kind not in "fc":
         return a, None
     mask = np.isnan(a)
-    return np.where(mask, value, a), mask
+    return a if never(mask) else np.where(mask, value, a), mask
 
 
 def over_filled(name: str, value: float) -> Callable[..., Value]:
@@ -164,7 +164,7 @@ def extremum(name: str, function: Callable[..., Value], worst: float) -> Callabl
         empty = np.all(mask, axis=axis, keepdims=keepdims)
         if anywhere(empty):
             warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=user_depth())
-        return np.where(empty, np.nan, extreme)
+        return extreme if never(empty) else np.where(empty, np.nan, extreme)
 
     return face
 

@@ -18,7 +18,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
-from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
+from xformad.numpy.implements import as_array, implements, never, normalized_axis, refuse_out
 from xformad.numpy.indexing import take, take_along_axis
 from xformad.numpy.shapes import plain
 from xformad.operations import sorting
@@ -118,7 +118,9 @@ def arranged(picked: Value, kept: Shape, axis: Any, keepdims: bool, of: Shape) -
     """A result with the probabilities along its last axis in NumPy's shape, which has them first."""
     axes = normalized_axis(axis, len(kept))
     shape = kept if keepdims else tuple([n for i, n in enumerate(kept) if i not in axes])
-    return np.reshape(np.moveaxis(picked, -1, 0), of + shape)
+    if of and len(shape_of(picked)) > 1:
+        picked = np.moveaxis(picked, -1, 0)
+    return picked if shape_of(picked) == of + shape else np.reshape(picked, of + shape)
 
 
 def found(a: Value, q: Value, axis: Any, method: str, keepdims: Any, weights: Any, skip: bool) -> Value:
@@ -149,7 +151,7 @@ def defined(a: Value, picked: Value, count: Value, skip: bool) -> Value:
     if dtype_of(a).kind not in "fc":
         return picked
     undefined = count == 0 if skip else np.any(np.isnan(a), axis=-1, keepdims=True)
-    return np.where(undefined, np.nan, picked)
+    return picked if never(undefined) else np.where(undefined, np.nan, picked)
 
 
 def interpolated(a: Value, method: Place, count: Value, q: Value, dtype: np.dtype[Any]) -> Value:
@@ -167,8 +169,8 @@ def interpolated(a: Value, method: Place, count: Value, q: Value, dtype: np.dtyp
     x, y = pair[..., :width], pair[..., width:]
     if dtype.kind == "f":
         part = part.astype(dtype)
-    step = y - x
-    return np.where(part >= 0.5, y - step * (1 - part), x + step * part)
+    step, high = y - x, part >= 0.5
+    return x + step * part if never(high) else np.where(high, y - step * (1 - part), x + step * part)
 
 
 def weighed(weights: Any, a: Value, axis: Any, method: str) -> Value:

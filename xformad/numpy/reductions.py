@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.numpy import folds
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
-from xformad.operations import discrete, linalg_norms, reductions
+from xformad.numpy.indexing import take_along_axis
+from xformad.operations import discrete, linalg_norms, reductions, sorting
 
 
 @implements(np.sum, method="sum")
@@ -236,7 +238,19 @@ REDUCTIONS: Any = {
     np.logical_and: all,
     np.logical_or: any,
 }
-ACCUMULATIONS: Any = {np.add: cumsum, np.multiply: cumprod}
+
+
+def running(largest: bool) -> Any:
+    def face(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Value:
+        refuse_out(out, "maximum.accumulate" if largest else "minimum.accumulate")
+        a = typed(as_array(a), dtype)
+        (axis,) = normalized_axis(operator.index(axis), len(shape_of(a)))
+        return take_along_axis(a, sorting.running_extremum(a, axis=axis, largest=largest), axis)
+
+    return face
+
+
+ACCUMULATIONS: Any = {np.add: cumsum, np.multiply: cumprod, np.maximum: running(True), np.minimum: running(False)}
 
 
 def reduce(

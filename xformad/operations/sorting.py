@@ -22,16 +22,19 @@ argsort = nondifferentiable("argsort", argsort_value)
 defbatch(argsort, along_axes(argsort))
 
 
+def sided_order(x: Series, side: int, axis: int) -> Value:
+    """The order for small t > 0, or for t < 0."""
+    keys = [c if side > 0 or n % 2 == 0 else -c for n, c in enumerate(x) if c is not None]
+    return np.lexsort(tuple(keys[::-1]), axis=axis)
+
+
 def order_series(taylor: Kinks, order: Value, x: Series, axis: int) -> Value:
     """The order for small t: among equal entries, the coefficients decide. Equal values have the places of the order."""
     values = np.take_along_axis(x[0], order, axis)
     increasing = np.moveaxis(np.sort(values, axis=axis), axis, -1)
     if dtype_of(x[0]).kind == "c" or not anywhere(increasing[..., 1:] == increasing[..., :-1]):
         return order
-    found = []
-    for side in (taylor.side, -taylor.side):
-        keys = [c if side > 0 or n % 2 == 0 else -c for n, c in enumerate(x) if c is not None]
-        found.append(np.lexsort(tuple(keys[::-1]), axis=axis))
+    found = [sided_order(x, side, axis) for side in (taylor.side, -taylor.side)]
     if anywhere(found[0] != found[1]):
         taylor.kink("an order of equal entries that move apart")
     places = argsort(argsort(values, axis=axis), axis=axis)
@@ -110,6 +113,39 @@ def digitize_batch(size: int, batched: Batched, x: Value, bins: Value, right: bo
 
 
 defbatch(digitize, digitize_batch)
+
+
+def running_extremum_value(x: Value, axis: int, largest: bool) -> Value:
+    extreme = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
+    x, extreme = np.moveaxis(x, axis, 0), np.moveaxis(extreme, axis, 0)
+    fresh = x[1:] > extreme[:-1] if largest else x[1:] < extreme[:-1]
+    fresh |= np.isnan(x[1:]) > np.isnan(extreme[:-1])
+    places = np.arange(1, max(len(x), 1)).reshape((-1,) + (1,) * (x.ndim - 1))
+    found = np.concatenate([np.zeros_like(x[:1], int), np.where(fresh, places, 0)])
+    return np.moveaxis(np.maximum.accumulate(found, axis=0), 0, axis)
+
+
+# The place of the largest or smallest entry up to each one; of equal ones the first.
+running_extremum: Primitive = nondifferentiable("running_extremum", running_extremum_value)
+defbatch(running_extremum, along_axes(running_extremum))
+
+
+def running_extremum_series(taylor: Kinks, places: Value, x: Series, axis: int, largest: bool) -> Series:
+    """The places for small t: among equal entries, the coefficients decide."""
+    extreme = np.take_along_axis(x[0], places, axis)
+    here = np.reshape(np.arange(x[0].shape[axis]), [-1 if i == axis else 1 for i in range(x[0].ndim)])
+    if not anywhere(np.logical_and(x[0] == extreme, places != here)):
+        return series.still(places, x)
+    found = []
+    for side in (taylor.side, -taylor.side):
+        ranks = argsort(sided_order(x, side, axis), axis=axis)
+        found.append(running_extremum(ranks, axis=axis, largest=largest))
+    if anywhere(found[0] != found[1]):
+        taylor.kink("a running extremum of equal entries that move apart")
+    return series.still(found[0], x)
+
+
+deftaylor(running_extremum, running_extremum_series)
 
 
 def unique_value(x: Value, axis: int | None, equal_nan: bool) -> tuple[Value, ...]:
