@@ -87,7 +87,6 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "fill": [(VECTOR, 1.0)],
     "to_device": [(VECTOR, "cpu")],
     "view": [(VECTOR, np.int64)],
-    "to_device": [(VECTOR, "cpu")],
     "ravel_multi_index": [((np.array([0, 1]), np.array([1, 0])), (2, 2))],
     "unravel_index": [(np.array([0, 1]), (2, 2))],
     "histogram": [(VECTOR, 2)],
