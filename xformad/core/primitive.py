@@ -28,6 +28,7 @@ from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS,
 from xformad.core.guarded import guarded
 from xformad.core.index import index_value, plain_slice
 from xformad.core.operands import OPERANDS, as_operand
+from xformad.core.sparse_operands import as_array, sparse_product
 from xformad.core.typing import Implementation, Params, Shape, Value
 from xformad.errors import ConcretizationError, UnsupportedError
 
@@ -192,7 +193,7 @@ class Tracer:
         return face(*args, **kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> ndarray[Any, Any]:
-        return self.interpreter.concretize(self, "numpy.asarray(x)")  # type: ignore[no-any-return]
+        return as_array(self, self.interpreter.concretize)  # type: ignore[no-any-return]
 
     # Arithmetic.
 
@@ -381,13 +382,11 @@ class Tracer:
 
 def binary(primitive: Primitive, x: Value, y: Value) -> Value:
     """Bind a binary operator, or answer NotImplemented where an operand is nothing that NumPy computes with."""
-    if type(x) not in OPERANDS:
-        x = as_operand(x, primitive.name)
-    if type(y) not in OPERANDS:
-        y = as_operand(y, primitive.name)
-    if x is NotImplemented or y is NotImplemented:
-        return NotImplemented
-    return primitive.bind(x, y)
+    a = x if type(x) in OPERANDS else as_operand(x, primitive.name)
+    b = y if type(y) in OPERANDS else as_operand(y, primitive.name)
+    if a is NotImplemented or b is NotImplemented:
+        return sparse_product(x, y) if primitive is matmul else NotImplemented
+    return primitive.bind(a, b)
 
 
 def as_integer(x: Value) -> int:
