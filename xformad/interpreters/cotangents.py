@@ -34,13 +34,20 @@ class Masked:
     Attributes:
         g: the cotangent, numerically zero outside of the mask.
         mask: a boolean array of its shape.
+        full: whether it is known that the mask leaves everything. The usual case: a bound far away.
     """
 
-    __slots__ = ("g", "mask")
+    __slots__ = ("full", "g", "mask")
 
-    def __init__(self, g: Value, mask: Value) -> None:
+    def __init__(self, g: Value, mask: Value, full: bool = False) -> None:
         self.g = g
         self.mask = mask
+        self.full = full
+
+
+def everywhere(mask: Value) -> bool:
+    """Whether a mask is known to leave everything."""
+    return type(mask) is not Tracer and bool(np.all(mask))
 
 
 @final
@@ -244,6 +251,8 @@ def accumulate(old: Value, new: Value, node: Node) -> Value:
         old, new = (g.settle(node) if type(g) is Outer else g for g in (old, new))
         return accumulate(old, new, node)
     if type(old) is Masked and type(new) is Masked:
+        if old.full or new.full:
+            return Masked(old.g + new.g, old.mask if old.full else new.mask, full=True)
         return Masked(old.g + new.g, np.logical_or(old.mask, new.mask))
     return unmasked(old) + unmasked(new)
 

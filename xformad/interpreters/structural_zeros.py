@@ -30,7 +30,10 @@ def fitted(g: Value, node: Node) -> Value:
     """A cotangent with broadcasting and promotion undone."""
     if type(g) in SPECIAL:
         if type(g) is Masked and spec_of(g.g) != node.spec:
-            return Masked(cast(unbroadcast(g.g, node.shape), node.dtype), mask_for(g.mask, node))
+            message = cast(unbroadcast(g.g, node.shape), node.dtype)
+            if g.full:
+                return Masked(message, np.ones(node.shape, bool), full=True)
+            return Masked(message, mask_for(g.mask, node))
         return g
     if spec_of(g) == node.spec:
         return g
@@ -38,9 +41,14 @@ def fitted(g: Value, node: Node) -> Value:
     return cast(unbroadcast(g, shape), dtype)
 
 
-def masked_messages(node: Node, g: Value, mask: Value) -> list[Value]:
+def masked_messages(node: Node, sent: Masked) -> list[Value]:
     """What a node sends whose cotangent is structurally zero in places: structural zeros there, if its kind allows."""
     plan = node.plan
+    g, mask = sent.g, sent.mask
+    if sent.full and plan.entry.mask == ELEMENTWISE:
+        messages = [rule(g, node.value, *node.args, **node.params) for rule in plan.rules]
+        messages = [each if type(each) is Masked else Masked(each, mask, full=True) for each in messages]
+        return [fitted(message, parent) for message, parent in zip(messages, node.parents, strict=True)]
     if node.primitive is getitem and type(node.params["index"]) is int and type(mask) is not Tracer:
         return [masked_item(g, mask, node.params["index"])]
     with np.errstate(all="ignore"):

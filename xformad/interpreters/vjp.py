@@ -358,7 +358,7 @@ def messages_of(node: Node, g: Value) -> Sequence[Value]:
         messages = node.args[0](unmasked(g))
         return [messages[i] for i in node.argnums]
     if type(g) is Masked and node.plan is not MASKED_COMPONENT:
-        return masked_messages(node, g.g, g.mask)
+        return masked_messages(node, g)
     many = node.plan.entry.many if node.plan.joint else None
     if many is not None:
         found: Sequence[Value] = many(node.argnums, g, node.value, *node.args, **node.params)

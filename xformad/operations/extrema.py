@@ -13,7 +13,7 @@ from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Value
 from xformad.interpreters import series
-from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.cotangents import Masked, everywhere
 from xformad.interpreters.jvp_rules import defjvp
 from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import Kinks, TaylorRule, deftaylor, from_composition
@@ -24,7 +24,10 @@ from xformad.operations.makers import elementwise
 def taken(g: Value, ans: Value, x: Value, y: Value) -> Masked:
     """The cotangent of x where the result is x, half of it where it is y as well."""
     chosen = x == ans
-    return Masked(np.where(chosen, np.where(x == y, 0.5 * g, g), 0), chosen)
+    tied = x == y
+    if everywhere(chosen) and not anywhere(tied):
+        return Masked(g, chosen, full=True)
+    return Masked(np.where(chosen, np.where(tied, 0.5 * g, g), 0), chosen)
 
 
 def first(g: Value, ans: Value, x: Value, y: Value) -> Masked:

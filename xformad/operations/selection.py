@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xformad.core.interpreter import shape_of
@@ -9,7 +11,7 @@ from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.interpreters import series
 from xformad.interpreters.batch_rules import defbatch_elementwise
-from xformad.interpreters.cotangents import Masked
+from xformad.interpreters.cotangents import Masked, everywhere
 from xformad.interpreters.jvp_rules import Tangents, defjvp_joint
 from xformad.interpreters.taylor_rules import deftaylor
 from xformad.interpreters.vjp_rules import ELEMENTWISE
@@ -17,11 +19,17 @@ from xformad.operations.makers import nondifferentiable, smooth
 
 
 def where_vjp_first(g: Value, _ans: Value, condition: Value, _x: Value, _y: Value) -> Masked:
-    return Masked(where(condition, g, 0), filling(condition, g))
+    return sent(g, condition, lambda: where(condition, g, 0))
 
 
 def where_vjp_second(g: Value, _ans: Value, condition: Value, _x: Value, _y: Value) -> Masked:
-    return Masked(where(condition, 0, g), filling(np.logical_not(condition), g))
+    return sent(g, np.logical_not(condition), lambda: where(condition, 0, g))
+
+
+def sent(g: Value, chosen: Value, rest_zero: Callable[[], Value]) -> Masked:
+    """The cotangent of the entries that are taken."""
+    full = everywhere(chosen)
+    return Masked(g if full else rest_zero(), filling(chosen, g), full)
 
 
 def filling(mask: Value, g: Value) -> Value:
