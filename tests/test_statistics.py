@@ -146,6 +146,16 @@ def test_nan_has_no_derivative() -> None:
     np.testing.assert_array_equal(grad(lambda x: np.nanquantile(x, 0.5))(x), [0.5, 0, 0.5])
 
 
+@pytest.mark.parametrize("name", ["nanvar", "nanstd"])
+def test_a_slice_without_freedom_has_no_derivative(name: str) -> None:
+    """Also where what it is sent is zero."""
+    x = np.array([[1.0, np.nan], [2.0, 4.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = vjp(lambda x: getattr(np, name)(x, axis=1, ddof=1), x)[1](np.array([0.0, 1.0]))[0]
+    np.testing.assert_allclose(found, [[0, 0], [-2, 2] if name == "nanvar" else [-(0.5**0.5), 0.5**0.5]])
+
+
 def test_median_of_equal_entries() -> None:
     """Two in the middle have a half each; else one of the equal ones has all."""
     np.testing.assert_array_equal(grad(np.median)(np.array([2.0, 1.0, 2.0, 3.0])), [0.5, 0, 0.5, 0])

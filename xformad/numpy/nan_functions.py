@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from xformad.core.typing import Value
 from xformad.numpy.implements import as_array, implements, never, normalized_axis, refuse_out
 from xformad.numpy.reductions import typed
 from xformad.operations import linalg_norms
+
+NO_FREEDOM: Final = "Degrees of freedom <= 0 for slice."
 
 
 def filled(a: Any, value: float) -> tuple[Value, Value]:
@@ -47,11 +49,14 @@ def kept(mask: Value, where: Any) -> Value:
     return np.logical_not(mask) if where is None else np.logical_and(np.logical_not(mask), where)
 
 
-def divisor(count: Value, message: str, like: Value) -> Value:
-    """A count as what to divide by, NaN where there is nothing to be had; and a warning."""
-    if anywhere(count <= 0):
+def over(total: Value, count: Value, message: str, root: bool = False) -> Value:
+    """A total over a count, or its root; NaN without derivative where there is nothing to be had, and a warning."""
+    nothing = count <= 0
+    if anywhere(nothing):
         warnings.warn(message, RuntimeWarning, stacklevel=user_depth())
-    return np.where(count <= 0, np.nan, count).astype(np.finfo(dtype_of(like)).dtype)
+    count = np.where(nothing, 1, count).astype(np.finfo(dtype_of(total)).dtype)
+    quotient = total / (np.sqrt(count) if root else count)
+    return quotient if never(nothing) else np.where(nothing, np.nan, quotient)
 
 
 def inexact(dtype: Any) -> None:
@@ -70,7 +75,7 @@ def nanmean(
     inexact(dtype)
     total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
     count = np.sum(np.broadcast_to(kept(mask, where), shape_of(a)), axis=axis, keepdims=keepdims)
-    return total / divisor(count, "Mean of empty slice", total)
+    return over(total, count, "Mean of empty slice")
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -105,7 +110,7 @@ def spread(
         count = np.sum(keep, axis=axis, keepdims=True)
         mean = total / np.where(count == 0, 1, count).astype(np.finfo(dtype_of(a)).dtype)
     freedom = np.sum(keep, axis=axis, keepdims=bool(keepdims)) - ddof
-    return np.where(keep, a - mean, 0), divisor(freedom, "Degrees of freedom <= 0 for slice.", a)
+    return np.where(keep, a - mean, 0), freedom
 
 
 @implements(np.nanvar)
@@ -128,7 +133,7 @@ def nanvar(
     squares = deviation * deviation
     if dtype_of(deviation).kind == "c":
         squares = np.real(deviation * np.conjugate(deviation))
-    return np.sum(squares, axis=axis, keepdims=bool(keepdims)) / freedom
+    return over(np.sum(squares, axis=axis, keepdims=bool(keepdims)), freedom, NO_FREEDOM)
 
 
 @implements(np.nanstd)
@@ -149,7 +154,7 @@ def nanstd(
         return np.std(a, axis, dtype, out, ddof, keepdims, **given(where=where, mean=mean, correction=correction))
     deviation, freedom = spread("nanstd", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
     axes = normalized_axis(axis, len(shape_of(a)))
-    return linalg_norms.norm(deviation, axis=axes, keepdims=bool(keepdims)) / np.sqrt(freedom)
+    return over(linalg_norms.norm(deviation, axis=axes, keepdims=bool(keepdims)), freedom, NO_FREEDOM, root=True)
 
 
 def extremum(name: str, function: Callable[..., Value], worst: float) -> Callable[..., Value]:
