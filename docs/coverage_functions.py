@@ -19,6 +19,10 @@ import xformad.scipy
 from xformad.core.dispatch import FUNCTIONS, UFUNCS
 from xformad.interpreters.vjp_rules import vjp_rules
 
+DESCRIBED: Final = "With what their docstrings say is differentiable"
+PLAIN: Final = "For plain arrays, being SciPy's own"
+REFUSALS: Final = "Refused"
+
 TABLE: Final = Path(__file__).with_name("functions.tsv")
 
 
@@ -115,10 +119,31 @@ class Coverage:
         for module, ours in scipy_modules().items():
             functions = [f"{module}.{name}" for name in ours.__all__ if is_function(getattr(ours, name))]
             found |= {name for name in functions if state_of(self.of(name)) in ("a", "b")}
-        modules: dict[str, list[str]] = {}
+        modules: dict[str, list[str]] = {module: [] for module in scipy_modules()}
         for name in sorted(found, key=str.lower):
             modules.setdefault(name.rpartition(".")[0], []).append(name)
         return dict(sorted(modules.items()))
+
+    def others(self, module: str, listed: list[str]) -> dict[str, list[str]]:
+        """What else a module of `xformad.scipy` has, by what it does."""
+        ours = scipy_modules().get(module)
+        found: dict[str, list[str]] = {}
+        for name in [] if ours is None else ours.__all__:
+            if f"{module}.{name}" in listed:
+                continue
+            if getattr(ours, name) is not member(module, name):
+                kind = REFUSALS if refused(self.of(f"{module}.{name}")) else DESCRIBED
+            elif is_function(getattr(ours, name)):
+                kind = PLAIN
+            else:
+                continue
+            found.setdefault(kind, []).append(name)
+        return dict(sorted(found.items(), reverse=True))
+
+
+def refused(outcome: Outcome | None) -> bool:
+    """Whether a function refuses traced arrays as such, not these samples."""
+    return outcome is not None and "not supported on traced arrays" in outcome.reason
 
 
 def is_function(x: Any) -> bool:

@@ -178,7 +178,10 @@ def page(coverage: Coverage) -> str:
     lines = [INTRODUCTION]
     lines += table("| module | (a) | (b) | (c) | functions |", count_rows(coverage))
     for module, names in coverage.names().items():
-        lines += [f"## {module}", "", *table(head, (row(name, coverage.of(name)) for name in names))]
+        lines += [f"## {module}", ""]
+        lines += table(head, (row(name, coverage.of(name)) for name in names)) if names else []
+        for kind, others in coverage.others(module, names).items():
+            lines += [f"{kind}: {listed(others)}.", ""]
     lines += ["## Methods and attributes of arrays", "", "`shape`, `dtype`, `ndim` and `size` are plain values.", ""]
     lines += table("| method | on traced arrays | made of |", method_rows(coverage))
     lines += ["## Methods of ufuncs", "", "For `numpy.add`.", ""]
