@@ -21,7 +21,7 @@ from xformad.core.primitive import Primitive
 from xformad.core.typing import Implementation, Value
 from xformad.interpreters.batch_rules import aligned, defbatch
 from xformad.interpreters.dependence import Dependence, united
-from xformad.interpreters.index_sets import Dependences, defindexset, numbered, present
+from xformad.interpreters.index_sets import Dependences, along_axes, defindexset, numbered, present
 from xformad.operations.makers import smooth
 
 
@@ -55,9 +55,14 @@ def convolution(name: str, implementation: Implementation) -> Primitive:
 
 
 def convolution_index_set(
-    dependences: Dependences, ans: Value, x: Value, y: Value, dims: int, mode: str, **_options: Any
+    dependences: Dependences, ans: Value, x: Value, y: Value, dims: int, mode: str, method: str = "direct"
 ) -> Dependence:
-    """Term by term: an entry of one array meets the entries of the other one, but for the constant zeros among these."""
+    """Term by term: an entry of one array meets the entries of the other one, but for the constant zeros among these.
+
+    By other methods than the direct one, all entries have a part in the rounding errors of all.
+    """
+    if method != "direct":
+        return along_axes(*range(-dims, 0))(dependences, ans, x, y)  # type: ignore[no-any-return]
     found = []
     leading = ans.shape[: ans.ndim - dims]
     targets: Any = numbered(ans.shape)
