@@ -146,6 +146,13 @@ def test_nan_has_no_derivative() -> None:
     np.testing.assert_array_equal(grad(lambda x: np.nanquantile(x, 0.5))(x), [0.5, 0, 0.5])
 
 
+def test_nan_takes_no_share_of_an_infinite_extremum() -> None:
+    x = np.array([[np.nan, -np.inf, -np.inf], [np.nan, 1.0, 2.0]])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(np.nanmax(x, axis=1)))(x), [[0, 0.5, 0.5], [0, 0, 1]])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(np.nanmin(-x, axis=1)))(x), [[0, -0.5, -0.5], [0, 0, -1]])
+    assert_numpys(call("nanmax", axis=1), np.vstack([x, np.full(3, np.nan)]).astype(np.float32))
+
+
 @pytest.mark.parametrize("name", ["nanvar", "nanstd"])
 def test_a_slice_without_freedom_has_no_derivative(name: str) -> None:
     """Also where what it is sent is zero."""

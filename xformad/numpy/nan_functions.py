@@ -167,6 +167,10 @@ def extremum(name: str, function: Callable[..., Value], worst: float) -> Callabl
         if mask is None or initial is not None:
             return extreme
         empty = np.all(mask, axis=axis, keepdims=keepdims)
+        if where is None and anywhere(np.any(mask) & (extreme == worst) & ~empty):  # a tie of numbers with NaN
+            count = np.maximum(np.sum(~mask, axis=axis, keepdims=keepdims), 1).astype(dtype_of(a))
+            shares = np.sum(np.where(mask, 0, a), axis=axis, keepdims=keepdims) / count
+            extreme = np.where(extreme == worst, shares, extreme)
         if anywhere(empty):
             warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=user_depth())
         return extreme if never(empty) else np.where(empty, np.nan, extreme)
