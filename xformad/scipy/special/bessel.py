@@ -1,0 +1,189 @@
+"""Bessel functions, differentiable in their argument: chapter 10 of the DLMF.
+
+The derivative is a sum of functions of neighbouring orders (10.6.1, 10.29.1); so are those of any order n, as the shift
+S of the order by one commutes with the derivative: ((S^-1 - S) / 2)^n (10.6.7, 10.29.5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import scipy.special
+
+from xformad.core.interpreter import anywhere, dtype_of
+from xformad.core.primitive import Primitive
+from xformad.core.typing import Value
+from xformad.errors import UnsupportedError
+from xformad.interpreters.taylor_rules import TaylorRule
+from xformad.interpreters.series import Series
+from xformad.scipy.special.ufuncs import Unknown, from_all_derivatives, from_partials, smooth_ufunc
+
+ORDER: Final = Unknown("the order")
+
+Nth = Callable[[int, Value, Value], Value]
+"""`nth(n, v, z)`: the derivative of order n of the function of order v."""
+
+
+def by_neighbours(bind: Callable[[Value, Value], Value], sign: int, scale: int) -> Nth:
+    """The derivatives where f_v' = scale (f_(v-1) + sign f_(v+1)) / 2."""
+
+    def nth(n: int, v: Value, z: Value) -> Value:
+        total = bind(v - n, z)
+        for k in range(1, n + 1):
+            total = total + sign**k * math.comb(n, k) * bind(v - n + 2 * k, z)
+        return (scale / 2) ** n * total
+
+    return nth
+
+
+def of_order(name: str, ufunc: Any, sign: int, scale: int) -> tuple[Primitive, Nth]:
+    """The primitive of a family of functions, and their derivatives."""
+
+    def bind(v: Value, z: Value) -> Value:
+        return primitive.bind(v, z)
+
+    nth = by_neighbours(bind, sign, scale)
+    primitive = smooth_ufunc(ufunc, ORDER, lambda v, z: nth(1, v, z), name=name, nth=nth)
+    return primitive, nth
+
+
+def of_whole_order(ufunc: Any, nth: Nth) -> Primitive:
+    """The primitive of an own ufunc for whole orders."""
+    return smooth_ufunc(ufunc, ORDER, lambda n, x: nth(1, n, x), nth=nth)
+
+
+def of_fixed_order(ufunc: Any, order: int, nth: Nth) -> Primitive:
+    """The primitive of an own ufunc for one order. Its dtype is that of the argument."""
+    return smooth_ufunc(ufunc, lambda x: nth(1, order, x), nth=lambda n, x: nth(n, order, x))
+
+
+jv, jv_nth = of_order("jv", scipy.special.jv, -1, 1)
+yv, yv_nth = of_order("yv", scipy.special.yv, -1, 1)
+iv, iv_nth = of_order("iv", scipy.special.iv, 1, 1)
+kv, kv_nth = of_order("kv", scipy.special.kv, 1, -1)
+hankel1, hankel1_nth = of_order("hankel1", scipy.special.hankel1, -1, 1)
+hankel2, hankel2_nth = of_order("hankel2", scipy.special.hankel2, -1, 1)
+yn: Primitive = of_whole_order(scipy.special.yn, yv_nth)
+kn: Primitive = of_whole_order(scipy.special.kn, kv_nth)
+j0: Primitive = of_fixed_order(scipy.special.j0, 0, jv_nth)
+j1: Primitive = of_fixed_order(scipy.special.j1, 1, jv_nth)
+y0: Primitive = of_fixed_order(scipy.special.y0, 0, yv_nth)
+y1: Primitive = of_fixed_order(scipy.special.y1, 1, yv_nth)
+i1: Primitive = of_fixed_order(scipy.special.i1, 1, iv_nth)
+k0: Primitive = of_fixed_order(scipy.special.k0, 0, kv_nth)
+k1: Primitive = of_fixed_order(scipy.special.k1, 1, kv_nth)
+i0: Primitive = smooth_ufunc(
+    scipy.special.i0,
+    lambda x: i1(x),
+    name="special_i0",
+    public="i0",
+    singular=False,
+    nth=lambda n, x: iv_nth(n, 0, x),
+)
+
+
+def second_differences(bind: Callable[[Value, Value], Value], turn: complex, scale: complex) -> Nth:
+    """The derivatives where f_v' = scale (g_(v-1) + 2 g_v + g_(v+1)) / 2 for g_v = turn^v f_v.
+
+    The sum is (T^(1/2) + T^(-1/2))^2 of the shift T of g.
+    """
+
+    def nth(n: int, v: Value, z: Value) -> Value:
+        total: Value = 0
+        for k in range(2 * n + 1):
+            total = total + turn ** (k - n) * math.comb(2 * n, k) * bind(v - n + k, z)
+        return (scale / 2) ** n * total
+
+    return nth
+
+
+def holomorphic(name: str, ufunc: Any, turn: complex, scale: complex) -> tuple[Primitive, Nth]:
+    """The primitive of a family of functions with an exponential factor, and their derivatives."""
+
+    def bind(v: Value, z: Value) -> Value:
+        return primitive.bind(v, z)
+
+    nth = second_differences(bind, turn, scale)
+    primitive = smooth_ufunc(ufunc, ORDER, lambda v, z: nth(1, v, z), name=name, nth=nth)
+    return primitive, nth
+
+
+kve, kve_nth = holomorphic("kve", scipy.special.kve, -1, 1)
+hankel1e, hankel1e_nth = holomorphic("hankel1e", scipy.special.hankel1e, -1j, -1j)
+hankel2e, hankel2e_nth = holomorphic("hankel2e", scipy.special.hankel2e, 1j, 1j)
+k0e: Primitive = of_fixed_order(scipy.special.k0e, 0, kve_nth)
+k1e: Primitive = of_fixed_order(scipy.special.k1e, 1, kve_nth)
+
+
+def real_only(z: Value, name: str, instead: str) -> None:
+    """Refuse complex arguments of what is no holomorphic function of them."""
+    if dtype_of(z).kind == "c":
+        raise UnsupportedError(
+            f"scipy.special.{name} has no complex derivative, as its factor depends on |z|; write {instead}"
+        )
+
+
+def jve_slope(v: Value, z: Value) -> Value:
+    real_only(z, "jve", "scipy.special.jv(v, z) * numpy.exp(-numpy.abs(z.imag))")
+    return jv_nth(1, v, z)
+
+
+def yve_slope(v: Value, z: Value) -> Value:
+    real_only(z, "yve", "scipy.special.yv(v, z) * numpy.exp(-numpy.abs(z.imag))")
+    return yv_nth(1, v, z)
+
+
+# Of real arguments these are jv and yv.
+jve: Primitive = smooth_ufunc(scipy.special.jve, ORDER, jve_slope)
+yve: Primitive = smooth_ufunc(scipy.special.yve, ORDER, yve_slope)
+
+right = second_differences(lambda v, x: ive.bind(v, x), -1, -1)
+left = second_differences(lambda v, x: ive.bind(v, x), 1, 1)
+
+
+def ive_nth(n: int, v: Value, x: Value) -> Value:
+    """I_v(x) exp(-|x|) has a kink at 0. There, it is that of the right side."""
+    return np.where(x < 0, left(n, v, x), right(n, v, x))
+
+
+def ive_slope(v: Value, x: Value) -> Value:
+    """At the kink, the mean of both sides."""
+    real_only(x, "ive", "scipy.special.iv(v, z) * numpy.exp(-numpy.abs(z.real))")
+    mean = (ive.bind(v - 1, x) + ive.bind(v + 1, x)) / 2
+    return np.where(x == 0, mean, ive_nth(1, v, x))
+
+
+def with_kink(name: str, rule: TaylorRule) -> TaylorRule:
+    """The rule of the right side. At 0 it reports that."""
+
+    def guarded(taylor: Any, ans: Value, *args: Series) -> Series:
+        if anywhere(args[-1][0] == 0):
+            taylor.kink(f"scipy.special.{name} of zero")
+        return rule(taylor, ans, *args)  # type: ignore[no-any-return]
+
+    return guarded
+
+
+def nth_ive(n: int, v: Value, x: Value) -> Value:
+    real_only(x, "ive", "scipy.special.iv(v, z) * numpy.exp(-numpy.abs(z.real))")
+    return ive_nth(n, v, x)
+
+
+ive: Primitive = smooth_ufunc(
+    scipy.special.ive,
+    ORDER,
+    ive_slope,
+    taylor=with_kink("ive", from_all_derivatives(nth_ive, from_partials("ive", (ORDER, ive_slope)))),
+)
+
+
+def scaled_of_fixed_order(ufunc: Any, order: int) -> Primitive:
+    nth = from_all_derivatives(lambda n, x: ive_nth(n, order, x), from_partials(ufunc.__name__, ()))
+    return smooth_ufunc(ufunc, lambda x: ive_slope(order, x), taylor=with_kink(ufunc.__name__, nth))
+
+
+i0e: Primitive = scaled_of_fixed_order(scipy.special.i0e, 0)
+i1e: Primitive = scaled_of_fixed_order(scipy.special.i1e, 1)
