@@ -25,26 +25,53 @@ import scipy.special
 
 from xformad.scipy.faces import refused
 from xformad.scipy.special import (
-    bessel,
-    combinatorics,
-    elliptic,
-    entropy,
-    error_functions,
-    exponential_integrals,
-    gamma_functions,
-    hypergeometric,
-    logistic,
-    polygamma_functions,
-    sums,
-    zeta_functions,
+    bessel as bessel,
 )
-from xformad.scipy.special.combinatorics import comb, factorial, perm
-from xformad.scipy.special.gamma_functions import multigammaln
-from xformad.scipy.special.polygamma_functions import polygamma
-from xformad.scipy.special.sums import log_softmax, logsumexp, softmax
-from xformad.scipy.special.zeta_functions import lambertw, zeta
+from xformad.scipy.special import (
+    combinatorics as combinatorics,
+)
+from xformad.scipy.special import (
+    elliptic as elliptic,
+)
+from xformad.scipy.special import (
+    entropy as entropy,
+)
+from xformad.scipy.special import (
+    error_functions as error_functions,
+)
+from xformad.scipy.special import (
+    exponential_integrals as exponential_integrals,
+)
+from xformad.scipy.special import (
+    gamma_functions as gamma_functions,
+)
+from xformad.scipy.special import (
+    hypergeometric as hypergeometric,
+)
+from xformad.scipy.special import (
+    logistic as logistic,
+)
+from xformad.scipy.special import (
+    polygamma_functions as polygamma_functions,
+)
+from xformad.scipy.special import (
+    sums as sums,
+)
+from xformad.scipy.special import (
+    zeta_functions as zeta_functions,
+)
+from xformad.scipy.special.combinatorics import comb as comb
+from xformad.scipy.special.combinatorics import factorial as factorial
+from xformad.scipy.special.combinatorics import perm as perm
+from xformad.scipy.special.gamma_functions import multigammaln as multigammaln
+from xformad.scipy.special.polygamma_functions import polygamma as polygamma
+from xformad.scipy.special.sums import log_softmax as log_softmax
+from xformad.scipy.special.sums import logsumexp as logsumexp
+from xformad.scipy.special.sums import softmax as softmax
+from xformad.scipy.special.zeta_functions import lambertw as lambertw
+from xformad.scipy.special.zeta_functions import zeta as zeta
 
-__all__ = sorted(scipy.special.__all__)
+__all__ = sorted(set(scipy.special.__all__))
 
 INSTEAD = (
     "it is made for whole numbers, or computes tables and roots; take it of plain values, or of functions that have a "

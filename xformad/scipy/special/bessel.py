@@ -13,12 +13,14 @@ from typing import Any, Final
 import numpy as np
 import scipy.special
 
+from xformad.core.dispatch import UFUNCS
 from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
-from xformad.interpreters.taylor_rules import TaylorRule
 from xformad.interpreters.series import Series
+from xformad.interpreters.taylor_rules import TaylorRule
+from xformad.numpy.elementwise import COMPOSED
 from xformad.scipy.special.ufuncs import Unknown, from_all_derivatives, from_partials, smooth_ufunc
 
 ORDER: Final = Unknown("the order")
@@ -50,6 +52,12 @@ def of_order(name: str, ufunc: Any, sign: int, scale: int) -> tuple[Primitive, N
     return primitive, nth
 
 
+def complex_argument(ufunc: Any, primitive: Primitive) -> None:
+    """Call the primitive with a complex last argument always, as what it computes is complex."""
+    del UFUNCS[ufunc]
+    COMPOSED[ufunc] = lambda v, z: primitive.bind(v, z + 0j)
+
+
 def of_whole_order(ufunc: Any, nth: Nth) -> Primitive:
     """The primitive of an own ufunc for whole orders."""
     return smooth_ufunc(ufunc, ORDER, lambda n, x: nth(1, n, x), nth=nth)
@@ -66,6 +74,8 @@ iv, iv_nth = of_order("iv", scipy.special.iv, 1, 1)
 kv, kv_nth = of_order("kv", scipy.special.kv, 1, -1)
 hankel1, hankel1_nth = of_order("hankel1", scipy.special.hankel1, -1, 1)
 hankel2, hankel2_nth = of_order("hankel2", scipy.special.hankel2, -1, 1)
+complex_argument(scipy.special.hankel1, hankel1)
+complex_argument(scipy.special.hankel2, hankel2)
 yn: Primitive = of_whole_order(scipy.special.yn, yv_nth)
 kn: Primitive = of_whole_order(scipy.special.kn, kv_nth)
 j0: Primitive = of_fixed_order(scipy.special.j0, 0, jv_nth)
@@ -114,6 +124,8 @@ def holomorphic(name: str, ufunc: Any, turn: complex, scale: complex) -> tuple[P
 kve, kve_nth = holomorphic("kve", scipy.special.kve, -1, 1)
 hankel1e, hankel1e_nth = holomorphic("hankel1e", scipy.special.hankel1e, -1j, -1j)
 hankel2e, hankel2e_nth = holomorphic("hankel2e", scipy.special.hankel2e, 1j, 1j)
+complex_argument(scipy.special.hankel1e, hankel1e)
+complex_argument(scipy.special.hankel2e, hankel2e)
 k0e: Primitive = of_fixed_order(scipy.special.k0e, 0, kve_nth)
 k1e: Primitive = of_fixed_order(scipy.special.k1e, 1, kve_nth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.special
 
+from xformad.core.interpreter import ndim_of
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array
@@ -77,4 +78,7 @@ def factorial(n: Value, exact: bool = False, extend: str = "zero") -> Value:
     refuse_exact(exact, "factorial")
     n = as_array(n)
     values = gamma(n + 1)
-    return values if extend == "complex" else np.where(n < 0, 0.0, values)
+    if extend == "complex":
+        return values
+    values = np.where(n < 0, 0.0, values)
+    return values.astype(float) if ndim_of(n) > 0 else values  # as in SciPy

@@ -155,7 +155,9 @@ phase: Primitive = smooth_ufunc(
 
 def phase_shift(u: Value, m: Value) -> Value:
     """The derivative of F(phi, m) by m at the amplitude."""
-    partial = incomplete_by_m(lambda m: carlson.bind(0.0, 1 - m, 1.0, powers=(0.5, 1.5, 0.5)) / 4, 0.25, (0.5, 1.5, 0.5))
+    partial = incomplete_by_m(
+        lambda m: carlson.bind(0.0, 1 - m, 1.0, powers=(0.5, 1.5, 0.5)) / 4, 0.25, (0.5, 1.5, 0.5)
+    )
     return partial(phase.bind(u, m), m)
 
 

@@ -1,4 +1,4 @@
-"""x log(y) and entropies. At zeros their values are the limits that make entropies of distributions right."""
+"""Entropies, and x log(y). At zeros their values are the limits that make entropies of distributions right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ratio_value(x: Value, y: Value) -> Value:
 
 
 ratio: Primitive = smooth_ufunc(
-    ratio_value, lambda x, y: 1 / y, lambda x, y: -ratio.bind(ratio.bind(x, y), y), name="ratio"
+    ratio_value, lambda _x, y: 1 / y, lambda x, y: -ratio.bind(ratio.bind(x, y), y), name="ratio"
 )
 
 
@@ -34,10 +34,8 @@ def kl_div_by_y(x: Value, y: Value) -> Value:
 
 
 entr: Primitive = smooth_ufunc(scipy.special.entr, lambda x: -np.log(x) - 1)
-xlogy: Primitive = smooth_ufunc(scipy.special.xlogy, lambda x, y: np.log(y), lambda x, y: ratio.bind(x, y))
-xlog1py: Primitive = smooth_ufunc(
-    scipy.special.xlog1py, lambda x, y: np.log1p(y), lambda x, y: ratio.bind(x, 1 + y)
-)
+xlogy: Primitive = smooth_ufunc(scipy.special.xlogy, lambda _x, y: np.log(y), lambda x, y: ratio.bind(x, y))
+xlog1py: Primitive = smooth_ufunc(scipy.special.xlog1py, lambda _x, y: np.log1p(y), lambda x, y: ratio.bind(x, 1 + y))
 rel_entr: Primitive = smooth_ufunc(
     scipy.special.rel_entr, lambda x, y: log_ratio(x, y) + 1, lambda x, y: -ratio.bind(x, y)
 )

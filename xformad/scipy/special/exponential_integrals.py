@@ -41,9 +41,7 @@ def hyperbolic_sine_ratio(x: Value) -> Value:
 
 
 sine_integral: Primitive = smooth_ufunc(part(scipy.special.sici, 0), sine_ratio, name="sine_integral")
-cosine_integral: Primitive = smooth_ufunc(
-    part(scipy.special.sici, 1), lambda x: np.cos(x) / x, name="cosine_integral"
-)
+cosine_integral: Primitive = smooth_ufunc(part(scipy.special.sici, 1), lambda x: np.cos(x) / x, name="cosine_integral")
 several(scipy.special.sici, sine_integral, cosine_integral)
 
 hyperbolic_sine_integral: Primitive = smooth_ufunc(

@@ -68,11 +68,11 @@ def multigammaln(a: Value, d: int) -> Value:
     >>> grad(lambda a: multigammaln(a, 1))(2.0).round(12)  # psi(2)
     np.float64(0.422784335098)
     """
-    if not np.isscalar(d) or math.floor(d) != d:
+    if np.ndim(d) > 0 or int(d) != d:
         raise ValueError("d should be a positive integer (dimension)")
     if np.any(a <= 0.5 * (d - 1)):
         raise ValueError(f"condition a ({a}) > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
-    total = d * (d - 1) * 0.25 * math.log(math.pi)
+    total = np.float64(d * (d - 1) * 0.25 * math.log(math.pi))  # SciPy's result is float64, too
     for j in range(1, int(d) + 1):
         total = total + gammaln(a - (j - 1.0) / 2)
     return total

@@ -122,9 +122,9 @@ tandg: Primitive = smooth_ufunc(scipy.special.tandg, lambda x: DEGREE * (1 + tan
 cotdg: Primitive = smooth_ufunc(scipy.special.cotdg, lambda x: -DEGREE * (1 + cotdg(x) ** 2))
 radian: Primitive = smooth_ufunc(
     scipy.special.radian,
-    lambda d, m, s: DEGREE,
-    lambda d, m, s: DEGREE / 60,
-    lambda d, m, s: DEGREE / 3600,
+    lambda *_: DEGREE,
+    lambda *_: DEGREE / 60,
+    lambda *_: DEGREE / 3600,
     singular=False,
 )
 round_: Primitive = nondifferentiable("special_round", scipy.special.round)

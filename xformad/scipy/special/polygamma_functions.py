@@ -14,8 +14,8 @@ import scipy.special
 from xformad.core.interpreter import dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
-from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.interpreters.taylor_rules import deftaylor, from_derivative
+from xformad.interpreters.vjp_rules import ELEMENTWISE
 from xformad.numpy.implements import as_array
 from xformad.operations.makers import smooth
 from xformad.scipy.faces import face
@@ -119,7 +119,9 @@ def difference_value(a: Value, b: Value, order: int) -> Value:
         if order == 0:
             total = total + ratio - powers(1) / 2
         else:
-            total = total + sign * (math.factorial(order - 1) * powers(order) + math.factorial(order) / 2 * powers(order + 1))
+            total = total + sign * (
+                math.factorial(order - 1) * powers(order) + math.factorial(order) / 2 * powers(order + 1)
+            )
         for k, b2k in enumerate(BERNOULLI, 1):
             c = b2k * math.factorial(2 * k + order - 1) / math.factorial(2 * k)
             total = total + sign * c * powers(2 * k + order)

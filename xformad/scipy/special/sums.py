@@ -31,6 +31,10 @@ from xformad.scipy.faces import face
 Axes = tuple[int, ...]
 
 
+def kept(shape: Shape, axis: Axes) -> Shape:
+    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
+
+
 def total(x: Value, axis: Axes) -> Value:
     return np.sum(x, axis=axis, keepdims=True)
 
@@ -47,9 +51,15 @@ def shares(a: Value, ans: Value, axis: Axes) -> Value:
     return np.where(infinite, np.where(same, each, 0), finite)
 
 
+def log_sum_exp_value(a: Value, axis: Axes) -> Value:
+    if np.size(a) == 0:  # where SciPy takes one axis only
+        return np.full(kept(np.shape(a), axis), -np.inf, a.dtype)
+    return scipy.special.logsumexp(a, axis, keepdims=True)
+
+
 log_sum_exp: Primitive = smooth(
     "logsumexp",
-    lambda a, axis: scipy.special.logsumexp(a, axis, keepdims=True),
+    log_sum_exp_value,
     lambda g, ans, a, axis: g * shares(a, ans, axis),
 )
 defjvp(log_sum_exp, lambda t, ans, a, axis: total(t * shares(a, ans, axis), axis))
@@ -68,13 +78,15 @@ deftaylor(log_sum_exp, log_sum_exp_series)
 
 def weighted_value(a: Value, b: Value, axis: Axes) -> Value:
     """The logarithm of the modulus of the sum of real numbers; that of the sum of complex ones."""
+    if np.size(a) == 0:
+        return np.full(kept(np.shape(a), axis), -np.inf, np.result_type(a, b))
     if np.iscomplexobj(a) or np.iscomplexobj(b):
         return scipy.special.logsumexp(a, axis, b, keepdims=True)
     return scipy.special.logsumexp(a, axis, b, keepdims=True, return_sign=True)[0]
 
 
 def weighted_sign_value(a: Value, b: Value, axis: Axes) -> Value:
-    if np.iscomplexobj(a) or np.iscomplexobj(b):
+    if np.size(a) == 0 or np.iscomplexobj(a) or np.iscomplexobj(b):
         return np.ones_like(total(a, axis))
     return scipy.special.logsumexp(a, axis, b, keepdims=True, return_sign=True)[1]
 
@@ -124,10 +136,6 @@ def weighted_series(_taylor: Kinks, ans: Value, a: Series, b: Series, axis: Axes
 
 
 deftaylor(weighted_log_sum_exp, weighted_series)
-
-
-def kept(shape: Shape, axis: Axes) -> Shape:
-    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
 
 
 def mixed(dependences: Any, _ans: Value, x: Value, axis: Axes) -> Dependence:

@@ -17,7 +17,8 @@ from xformad.interpreters.vjp_rules import BROADCAST, ELEMENTWISE
 from xformad.numpy.implements import as_array
 from xformad.operations.makers import smooth
 from xformad.scipy.faces import face
-from xformad.scipy.special.gamma_functions import gamma, psi
+from xformad.scipy.special.gamma_functions import gamma
+from xformad.scipy.special.polygamma_functions import psi
 from xformad.scipy.special.ufuncs import either, smooth_ufunc
 
 TERMS: Final = 12
@@ -38,7 +39,7 @@ def zeta_value(s: Value, q: Value, order: int) -> Value:
 
 
 def summed(s: Value, q: Value, order: int) -> Value:
-    """The derivative of that order of the Hurwitz zeta function by s for s > -1, by the Euler-Maclaurin formula (DLMF 25.11.5).
+    """The derivative of that order of the Hurwitz zeta function by s > -1, by the Euler-Maclaurin formula (DLMF 25.11.5).
 
     It is the sum of (q + k)^-s over k < N, and with a = q + N of a^(1-s) / (s - 1), a^-s / 2 and
     B_2j / (2j)! (s)_(2j-1) a^(1-2j-s). Each is differentiated as a power series in s. For q > 0.
@@ -151,7 +152,7 @@ def zeta(x: Any, q: Any = None, out: Any = None) -> Value:
 lambertw_: Primitive = smooth(
     "lambertw",
     lambda z, k, tol: scipy.special.lambertw(z, k, tol),
-    lambda g, ans, _z, k, tol: g * (np.exp(-ans) / (1 + ans)),
+    lambda g, ans, _z, **_: g * (np.exp(-ans) / (1 + ans)),
     mask=ELEMENTWISE,
     specs=True,
     check=BROADCAST,
