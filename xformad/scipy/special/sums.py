@@ -58,7 +58,7 @@ def log_sum_exp_value(a: Value, axis: Axes) -> Value:
 
 
 log_sum_exp: Primitive = smooth(
-    "logsumexp",
+    "log_sum_exp",
     log_sum_exp_value,
     lambda g, ans, a, axis: g * shares(a, ans, axis),
 )
@@ -104,11 +104,11 @@ def signed_shares(a: Value, b: Value, ans: Value, axis: Axes) -> Value:
     return weighted_sign.bind(a, b, axis=axis) * shares(present, ans, axis)
 
 
-weighted_sign = Primitive("weighted_logsumexp_sign", weighted_sign_value)
+weighted_sign = Primitive("weighted_sign", weighted_sign_value)
 vjp_rules[weighted_sign] = VjpEntry({0: None, 1: None})
 defbatch(weighted_sign, weighted_batch(weighted_sign))
 weighted_log_sum_exp: Primitive = smooth(
-    "weighted_logsumexp",
+    "weighted_log_sum_exp",
     weighted_value,
     lambda g, ans, a, b, axis: g * b * signed_shares(a, b, ans, axis),
     lambda g, ans, a, b, axis: g * signed_shares(a, b, ans, axis),
