@@ -59,6 +59,9 @@ OPTIONS: list[tuple[str, tuple[Any, ...], dict[str, list[Any]]]] = [
     ("diagsvd", (VECTOR,), {"M": [3, 5], "N": [3]}),
     ("block_diag", (TALL, VECTOR, SQUARE), {}),
     ("det", (SQUARE,), {}),
+    ("schur", (SYMMETRIC,), {"output": ["real", "complex"]}),
+    ("hessenberg", (SQUARE,), {"calc_q": [False, True]}),
+    ("hessenberg", (SQUARE[:2, :2],), {"calc_q": [False, True]}),
     ("signm", (SQUARE - 3 * np.eye(3),), {}),
 ]  # fmt: skip
 
@@ -199,6 +202,12 @@ def test_derivatives_are_linear_in_their_direction(fun: Any, size: float) -> Non
 def test_polar_factors_of_matrices_with_equal_singular_values() -> None:
     """Where the derivative of the singular vectors does not exist, that of the factors does."""
     check_grads(linalg.polar, (2 * np.eye(3),), order=1)
+
+
+def test_schur_form_with_equal_eigenvalues_is_not_determined() -> None:
+    with pytest.warns(RuntimeWarning, match="equal eigenvalues is not determined"):
+        tangents = xformad.jvp(linalg.schur, (np.eye(3),), (SQUARE,))[1]
+    assert np.isnan(tangents[0]).any()
 
 
 def test_complex_results_of_real_matrices() -> None:

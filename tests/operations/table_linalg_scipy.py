@@ -27,6 +27,12 @@ def invariant(w: Any, v: Any) -> Any:
     return w, np.abs(v) ** 2, (v * np.sin(w)[..., None, :]) @ adjoint(v)
 
 
+def invariant_schur(a: Any) -> Any:
+    """What does not depend on the phases of the vectors."""
+    t, z = linalg.schur(a, output="complex")
+    return np.diagonal(t), np.abs(z) ** 2, z @ t @ t @ adjoint(z)
+
+
 def projection(q: Any) -> Any:
     return q @ adjoint(q)
 
@@ -113,6 +119,11 @@ CASES = [
     case("orth", lambda a: projection(linalg.orth(a)), TALL),
     case("polar", linalg.polar, TALL),
     case("polar left", lambda a: linalg.polar(a, "left"), SQUARE),
+    case("schur", linalg.schur, np.diag([1.0, 5.0, 9.0]) + 0.3 * sample(3, 3), complex=False),
+    case("schur complex", invariant_schur, turning(3, 3)),
+    case("hessenberg", lambda a: linalg.hessenberg(a, calc_q=True), turning(4, 4)),
+    case("rsf2csf", lambda a: linalg.rsf2csf(*linalg.schur(a)), np.diag([1.0, 5.0, 9.0]) + 0.3 * sample(3, 3),
+         complex=False),
     case("qr", linalg.qr, SQUARE),
     case("qr pivoting", lambda a: linalg.qr(a, mode="economic", pivoting=True)[:2], TALL),
     case("qr r", lambda a: linalg.qr(a, mode="r"), TALL),
@@ -158,6 +169,8 @@ REFUSED = [
     refused("svd full", "full_matrices=False", linalg.svd, TALL),
     refused("qr full", "mode='economic'", linalg.qr, TALL),
     refused("qr raw", "mode='economic'", lambda a: linalg.qr(a, mode="raw"), TALL),
+    refused("schur of a rotation", "output='complex'", linalg.schur, np.array([[0.0, 1.0], [-1.0, 0.0]])),
+    refused("schur sort", "leave it out", lambda a: linalg.schur(a, sort="lhp"), SQUARE),
     refused("null_space", "I - pinv(A) @ A", linalg.null_space, WIDE),
     refused("ldl", "use cholesky or lu", linalg.ldl, SQUARE),
     refused("qz", "eigvals(solve(B, A))", linalg.qz, SQUARE, OTHER),

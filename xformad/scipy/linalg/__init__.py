@@ -63,6 +63,11 @@ from xformad.scipy.linalg.orthogonal import (
     qr,
     qr_multiply,
 )
+from xformad.scipy.linalg.similarity import (
+    hessenberg,
+    rsf2csf,
+    schur,
+)
 from xformad.scipy.linalg.singular import (
     orth,
     polar,
@@ -113,9 +118,6 @@ cossin = refused(scipy.linalg.cossin, "there is no rule for it; use svd of the b
 eig_banded = refused(scipy.linalg.eig_banded, "use eigh of the whole matrix, or eigh_tridiagonal")
 eigvals_banded = refused(scipy.linalg.eigvals_banded, "use eigvalsh of the whole matrix, or eigvalsh_tridiagonal")
 expm_cond = refused(scipy.linalg.expm_cond, "there is no rule for it")
-hessenberg = refused(
-    scipy.linalg.hessenberg, "there is no rule for it; functions of a matrix are expm, sqrtm, logm, funm"
-)
 ishermitian = refused(scipy.linalg.ishermitian, "its result is no array; write ishermitian(xformad.value_of(a))")
 issymmetric = refused(scipy.linalg.issymmetric, "its result is no array; write issymmetric(xformad.value_of(a))")
 ldl = refused(scipy.linalg.ldl, "there is no rule for it; use cholesky or lu")
@@ -134,11 +136,6 @@ qr_insert = refused(scipy.linalg.qr_insert, "use qr of the changed matrix")
 qr_update = refused(scipy.linalg.qr_update, "use qr of the changed matrix")
 qz = refused(scipy.linalg.qz, "there is no rule for it; use eigvals(solve(B, A))")
 rq = refused(scipy.linalg.rq, "use qr of the matrix with its rows reversed, transposed")
-rsf2csf = refused(scipy.linalg.rsf2csf, "there is no rule for it; use eig")
-schur = refused(
-    scipy.linalg.schur,
-    "there is no rule for it; use eig, or eigh, or a function of the matrix: expm, sqrtm, logm, funm",
-)
 solve_circulant = refused(scipy.linalg.solve_circulant, "use solve(circulant(c), b)")
 solve_continuous_are = refused(
     scipy.linalg.solve_continuous_are,
