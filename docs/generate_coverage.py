@@ -93,6 +93,7 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "scipy.linalg.cho_solve": [((np.eye(3), False), VECTOR)],
     "scipy.linalg.convolution_matrix": [(VECTOR, 4)],
     "scipy.linalg.diagsvd": [(VECTOR, 3, 3)],
+    "scipy.linalg.fractional_matrix_power": [(MATRIX, 0.5)],
     "scipy.linalg.funm": [(MATRIX, np.exp)],
     "scipy.linalg.lu_solve": [((np.eye(3), np.arange(3)), VECTOR)],
     "scipy.linalg.solve_banded": [((1, 1), np.array([[0.0, 1.0, 1.0], [4.0, 4.0, 4.0], [1.0, 1.0, 0.0]]), VECTOR)],

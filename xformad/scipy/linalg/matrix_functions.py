@@ -84,7 +84,7 @@ def matrix_function(name: str, implementation: Callable[..., Any]) -> Primitive:
     """A primitive of square matrices, with the rules above."""
 
     def value(a: Value, **params: Any) -> Value:
-        return stacked(lambda a: implementation(a, **params) if a.size else a, a)
+        return stacked(lambda a: implementation(a.copy(), **params) if a.size else a, a)  # SciPy may want to write
 
     def vjp(g: Value, _ans: Value, a: Value, **params: Any) -> Value:
         return along(primitive, transposed(a), g, **params)
