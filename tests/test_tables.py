@@ -19,7 +19,16 @@ from xformad.transformations.custom_calls import CustomCall
 IN_GRAPHS_ONLY = {component}
 """What a graph shows for a part of a tuple; no interpreter but `evaluate` meets it."""
 
-TAYLOR_BY_JVP = {"custom_jvp", "custom_vjp", "integral", "linear_solution", "odeint", "root"}
+TAYLOR_BY_JVP = {
+    "custom_jvp",
+    "custom_vjp",
+    "distribution_function",
+    "integral",
+    "linear_solution",
+    "odeint",
+    "quantile",
+    "root",
+}
 """What has a rule of the user's, or a solver inside: their series follow from the jvp rule, order by order."""
 
 ON_ALL = {"integral", "linear_solution", "odeint", "root", "undetermined", "whole_norm"}
