@@ -271,6 +271,8 @@ def unbroadcast(g: Value, shape: Shape) -> Value:
     found = shape_of(g)
     if found == shape:
         return g
+    if shape == ():
+        return np.add.reduce(g, axis=None)
     extra = len(found) - len(shape)
     if extra < 0 or any(n != 1 and n != found[extra + i] for i, n in enumerate(shape)):
         return np.broadcast_to(g, shape)
