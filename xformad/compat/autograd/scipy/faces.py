@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 
@@ -15,10 +14,8 @@ def names_of(name: str) -> dict[str, Any]:
     'gammaln'
     """
     found = public(importlib.import_module(f"scipy.{name}"))
-    if importlib.util.find_spec(f"xformad.scipy.{name}") is not None:
-        ours = importlib.import_module(f"xformad.scipy.{name}")
-        found.update({each: getattr(ours, each) for each in getattr(ours, "__all__", ())})
-    return found
+    ours = importlib.import_module(f"xformad.scipy.{name}")
+    return found | {each: getattr(ours, each) for each in ours.__all__}
 
 
 def public(space: Any) -> dict[str, Any]:
