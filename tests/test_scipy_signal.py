@@ -40,7 +40,8 @@ def compare(
     name: str, args: tuple[Any, ...], also: tuple[Any, ...] = (), same_text: bool = True, **options: Any
 ) -> None:
     """The function on traced arguments does what SciPy's does on plain ones; its first outcome, or error, decides."""
-    expected = outcome(lambda: getattr(original, name)(*args, *also, **options))
+    copies = [np.array(x) for x in args]  # old versions of SciPy write into the argument of resample
+    expected = outcome(lambda: getattr(original, name)(*copies, *also, **options))
     found = outcome(lambda: vjp(lambda *args: getattr(signal, name)(*args, *also, **options), *args)[0])
     message = f"{name} of {[np.shape(x) for x in args]}, {also}, {options}"
     if isinstance(expected, str):
@@ -212,7 +213,8 @@ def test_linear_functions() -> None:
         compare("detrend", (x,), axis=axis, type=kind, bp=pick(random, 0, [2], [1, 3]))
         compare("hilbert", (x.real,), N=pick(random, None, 3, 8, 0), axis=axis)
         window, domain = pick(random, None, "hamming", np.abs), pick(random, "time", "freq", "time", "space")
-        compare("resample", (x,), (int(random.integers(1, 15)),), axis=axis, window=window, domain=domain)
+        points = (int(random.integers(3, 15)),)
+        compare("resample", (x + 0j if domain == "freq" else x,), points, axis=axis, window=window, domain=domain)
         mode = pick(random, "interp", "mirror", "nearest", "wrap", "constant", "odd")
         also = (int(random.integers(1, 7)), int(random.integers(0, 3)))
         options = {"deriv": pick(random, 0, 1), "delta": pick(random, 1.0, 0.5)}

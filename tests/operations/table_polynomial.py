@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tests.operations.case import Case, Refused
@@ -12,7 +10,6 @@ P = np.array([1.0, -0.5, 2.0, 0.3])
 Q = np.array([1.5, -0.4])
 X = np.array([-1.0, 0.2, 0.9, 1.4, 2.0])
 Y = np.array([0.3, -0.2, 1.0, 0.4, 0.9])
-trim_zeros: Any = np.trim_zeros
 MATRIX = np.array([[1.0, 0.4, -0.2], [0.3, 2.0, 0.5], [-0.6, 0.1, 0.7]])
 
 CASES = [
@@ -48,5 +45,4 @@ REFUSED = [
     Refused("polyfit of degree -1", lambda x: np.polyfit(x, X, -1), (X,), ValueError, "expected deg >= 0"),
     Refused("poly of a wide matrix", lambda x: np.poly(x), (MATRIX[:2],), ValueError, "square"),
     Refused("vander of a matrix", np.vander, (MATRIX,), ValueError, "one-dimensional"),
-    Refused("trim_zeros of an unknown side", lambda x: trim_zeros(x, "x"), (P,), ValueError, "trim"),
 ]

@@ -30,7 +30,7 @@ def assert_linear(fun: Callable[[Any], Any], x: Any, random: np.random.Generator
     expected = fun(x)
     out, pullback = vjp(fun, x)
     assert out.dtype == expected.dtype
-    assert np.array_equal(out, expected)
+    np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
     t = random.normal(size=x.shape) + (1j * random.normal(size=x.shape) if x.dtype.kind == "c" else 0)
     g = random.normal(size=out.shape) + (1j * random.normal(size=out.shape) if out.dtype.kind == "c" else 0)
     _, moved = jvp(fun, (x,), (t,))

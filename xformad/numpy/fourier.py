@@ -115,6 +115,10 @@ def along_all(
     return lengths, tuple(axes)
 
 
+LAST_AXIS_FIRST = np.fft.rfftn(np.ones(1), (3, 2, 4), (0, 0, 0)).shape == (3,)
+"""Whether `rfftn` takes the axes before the last one in reverse order, as NumPy does since 2.1; of equal axes it matters."""
+
+
 def transformed(a: Value, lengths: list[int], axes: tuple[int, ...], norm: Any, inverse: bool) -> Value:
     """Complex transforms along axes, the last one first."""
     one = ifft if inverse else fft
@@ -151,7 +155,8 @@ def real_transforms(function: Transform, default: Any) -> Transform:
         if not axes:
             return on_zeros(function, a, s=s, axes=axes, norm=norm)
         half = rfft(a, lengths[-1], axes[-1], norm)
-        return transformed(half, lengths[:-1], axes[:-1], norm, inverse=False)
+        order = slice(None, -1) if LAST_AXIS_FIRST else slice(-2, None, -1)
+        return transformed(half, lengths[order], axes[order], norm, inverse=False)
 
     return implements(function)(face)
 

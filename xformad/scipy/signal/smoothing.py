@@ -150,6 +150,8 @@ def resample(x: Any, num: int, t: Any = None, axis: int = 0, window: Any = None,
     n = shape_of(x)[-1]
     if domain not in ("time", "freq"):
         scipy.signal.resample(np.zeros(n), num, domain=domain)  # SciPy's error
+    if domain == "freq" and dtype_of(x).kind != "c":
+        raise UnsupportedError('scipy.signal.resample in the domain "freq" takes a complex array; write x + 0j')
     if window is not None:
         window = np.array(window_of(window, n), np.finfo(dtype_of(x)).dtype)
     m = min(num, n)
@@ -178,7 +180,8 @@ def window_of(window: Any, n: int) -> Any:
     if callable(window):
         return window(np.fft.fftfreq(n))
     if not hasattr(window, "shape"):
-        return np.fft.fftshift(scipy.signal.get_window(window, n))
+        impulse = np.eye(1, n, dtype=complex)[0]  # SciPy's versions differ in the order of a window's entries
+        return np.real(np.fft.fft(scipy.signal.resample(impulse, n, window=window)))
     if window.shape != (n,):
         scipy.signal.resample(np.zeros(n), n, window=window)  # SciPy's error
     return window
