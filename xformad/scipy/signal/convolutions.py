@@ -13,16 +13,14 @@ from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array
-from xformad.operations.convolutions import by_windows, convolution
+from xformad.operations.convolutions import by_windows, convolution, convolve_value
 from xformad.scipy.faces import face
 from xformad.scipy.signal.arguments import zeros
 
 
-def convolve_value(x: Value, y: Value, dims: int, mode: str, method: str) -> Value:
-    if method == "direct":
-        if x.ndim == y.ndim == dims:
-            return scipy.signal.convolve(x, y, mode, "direct")
-        return by_windows(x, y, dims, mode)
+def convolve_by_value(x: Value, y: Value, dims: int, mode: str, method: str) -> Value:
+    if method == "direct":  # several times as fast as SciPy's
+        return convolve_value(x, y, dims, mode)
     ndim = max(x.ndim, y.ndim)
     x, y = (z.reshape((1,) * (ndim - z.ndim) + z.shape) for z in (x, y))
     if x.size == 0 or y.size == 0:
@@ -32,7 +30,7 @@ def convolve_value(x: Value, y: Value, dims: int, mode: str, method: str) -> Val
 
 
 # `method`: "direct", "fft" or "oa".
-convolve_by: Primitive = convolution("convolve_by", convolve_value)
+convolve_by: Primitive = convolution("convolve_by", convolve_by_value)
 
 MODES = ("full", "same", "valid")
 
