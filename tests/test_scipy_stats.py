@@ -60,6 +60,9 @@ BETTER = {
 }
 """Where SciPy's values are compared only where they are not bad, or above a limit."""
 
+OLD = tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 16)
+"""Older SciPys give fewer digits in the tails."""
+
 INCOMPLETE = ("beta", "binom", "chi2", "f", "gamma", "gennorm", "invgamma", "nbinom", "poisson", "t")
 """Those whose distribution functions are incomplete gamma and beta functions; here their densities are tested."""
 
@@ -99,7 +102,8 @@ def test_values_are_scipys(name: str) -> None:
                 found = np.where(bad, expected, found)
                 tiny = 1e-15 if name in DISCRETE and "log" in method else 1e-300
                 text = f"{method} {shapes} {shift}"
-                np.testing.assert_allclose(found, expected, rtol=1e-10, atol=tiny, err_msg=text)
+                rtol, atol = (1e-4, 1e-10) if OLD else (1e-10, tiny)
+                np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=text)
 
 
 INSIDE: dict[str, tuple[Any, ...]] = {

@@ -89,7 +89,7 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Value:
     np.float64(2.6666666666666665)
     """
     if not traced(y, x, dx):
-        return scipy.integrate.simpson(y, x, dx=dx, axis=axis)
+        return scipy.integrate.simpson(y, x=x, dx=dx, axis=axis)
     y, h = lined_up(y, x, dx, axis)
     count = shape_of(y)[-1]
     if count < 3:
