@@ -37,10 +37,20 @@ PAIRS: dict[str, tuple[Any, Any]] = {
 ORDERED: dict[str, tuple[Any, ...]] = {
     "jv": (1.5, P), "yv": (1.5, P), "iv": (1.5, P), "kv": (1.5, P), "jve": (1.5, P), "yve": (1.5, P), "ive": (1.5, P),
     "kve": (1.5, P), "jn": (2, X), "yn": (2, P), "kn": (2, P), "expn": (3, P), "hyp0f1": (0.7, X),
-    "hyp1f1": (0.7, 1.6, X), "hyp2f1": (0.7, 0.4, 1.6, U), "hyperu": (0.7, 1.6, P),
+    "hyp1f1": (0.7, 1.6, X), "hyp2f1": (0.7, 0.4, 1.6, U), "hyperu": (0.7, 1.6, P), "pdtr": (2, P), "pdtrc": (2, P),
+    "pdtri": (2, U), "nbdtr": (2, 5, U), "nbdtrc": (2, 5, U),
+    "nbdtri": (2, 5, U), "struve": (1.5, P), "modstruve": (1.5, P), "eval_legendre": (3, X), "eval_chebyt": (3, X),
+    "eval_chebyu": (3, X), "eval_hermite": (2, X), "eval_hermitenorm": (2, X), "eval_laguerre": (2, X),
+    "eval_genlaguerre": (2, 0.5, X), "eval_gegenbauer": (3, 0.5, X), "eval_jacobi": (3, 0.5, 0.2, X),
 }  # fmt: skip
 COMPLEX_ORDERED = "jv yv iv kv kve hankel1 hankel2 hankel1e hankel2e hyp0f1 hyp1f1 hyp2f1"
-PARTS: dict[str, tuple[Any, ...]] = {"fresnel": (X,), "sici": (P,), "shichi": (P,), "ellipj": (X, U)}
+TRIPLES: dict[str, tuple[Any, ...]] = {
+    "gammainc": (P, Q), "gammaincc": (P, Q), "gammaincinv": (P, U), "gammainccinv": (P, U), "betainc": (P, Q, U),
+    "betaincc": (P, Q, U), "betaincinv": (P, Q, U), "betainccinv": (P, Q, U), "chdtr": (P, Q), "chdtrc": (P, Q),
+    "chdtri": (P, U), "gdtr": (P, Q, U), "gdtrc": (P, Q, U), "gdtrix": (P, Q, U), "fdtr": (P, Q, U), "fdtrc": (P, Q, U),
+    "fdtri": (P, Q, U), "stdtr": (Q, X), "stdtrit": (Q + 2.0, U),
+}  # fmt: skip
+PARTS: dict[str, tuple[Any, ...]] = {"airy": (X,), "fresnel": (X,), "sici": (P,), "shichi": (P,), "ellipj": (X, U)}
 
 
 def last(function: Callable[..., Any], *fixed: Any) -> Callable[[Any], Any]:
@@ -64,7 +74,21 @@ CASES = [
         Case(f"special {name}", last(getattr(sc, name), 1.5), (P,), complex=True)
         for name in ("hankel1", "hankel2", "hankel1e", "hankel2e")
     ),
-    *(row(name, *args) for name, args in PARTS.items()),
+    *(row(name, *args) for name, args in {**TRIPLES, **PARTS}.items()),
+    *(
+        Case(f"special {name}", lambda p, f=getattr(sc, name): f(2, 5, p * np.float64(1.0)), (U,), single=False)
+        for name in ("bdtr", "bdtrc", "bdtri")
+    ),
+    *(row(name, P) for name in ("ber", "bei", "ker", "kei")),
+    *(
+        Case(f"special spherical_{kind}n", last(getattr(special, f"spherical_{kind}n"), 2), (P,), single=False)
+        for kind in "jyik"
+    ),
+    *(
+        Case(f"special {kind}vp", lambda x, kind=kind: getattr(special, f"{kind}vp")(1.5, x, 2), (P,))
+        for kind in ("j", "y", "i", "k", "h1", "h2")
+    ),
+    Case("special sph_harm_y", lambda x, y: special.sph_harm_y(3, -2, x, y), (P, X)),
     row("elliprf", P, Q, U),
     row("elliprd", P, Q, U),
     row("elliprj", P, Q, U, P[::-1]),

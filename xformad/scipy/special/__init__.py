@@ -28,7 +28,16 @@ from xformad.scipy.special import (
     bessel as bessel,
 )
 from xformad.scipy.special import (
+    bessel_relatives as bessel_relatives,
+)
+from xformad.scipy.special import (
     combinatorics as combinatorics,
+)
+from xformad.scipy.special import (
+    densities as densities,
+)
+from xformad.scipy.special import (
+    distributions as distributions,
 )
 from xformad.scipy.special import (
     elliptic as elliptic,
@@ -49,7 +58,13 @@ from xformad.scipy.special import (
     hypergeometric as hypergeometric,
 )
 from xformad.scipy.special import (
+    incomplete as incomplete,
+)
+from xformad.scipy.special import (
     logistic as logistic,
+)
+from xformad.scipy.special import (
+    orthogonal as orthogonal,
 )
 from xformad.scipy.special import (
     polygamma_functions as polygamma_functions,
@@ -59,6 +74,36 @@ from xformad.scipy.special import (
 )
 from xformad.scipy.special import (
     zeta_functions as zeta_functions,
+)
+from xformad.scipy.special.bessel_relatives import (
+    h1vp as h1vp,
+)
+from xformad.scipy.special.bessel_relatives import (
+    h2vp as h2vp,
+)
+from xformad.scipy.special.bessel_relatives import (
+    ivp as ivp,
+)
+from xformad.scipy.special.bessel_relatives import (
+    jvp as jvp,
+)
+from xformad.scipy.special.bessel_relatives import (
+    kvp as kvp,
+)
+from xformad.scipy.special.bessel_relatives import (
+    spherical_in as spherical_in,
+)
+from xformad.scipy.special.bessel_relatives import (
+    spherical_jn as spherical_jn,
+)
+from xformad.scipy.special.bessel_relatives import (
+    spherical_kn as spherical_kn,
+)
+from xformad.scipy.special.bessel_relatives import (
+    spherical_yn as spherical_yn,
+)
+from xformad.scipy.special.bessel_relatives import (
+    yvp as yvp,
 )
 from xformad.scipy.special.combinatorics import comb as comb
 from xformad.scipy.special.combinatorics import factorial as factorial
@@ -77,6 +122,11 @@ INSTEAD = (
     "it is made for whole numbers, or computes tables and roots; take it of plain values, or of functions that have a "
     "derivative (docs/coverage.md lists them)"
 )
+
+
+for module, optional in ((orthogonal, "sph_harm_y"), (logistic, "softplus")):  # of newer versions of SciPy
+    if hasattr(module, optional):
+        globals()[optional] = getattr(module, optional)
 
 
 def __getattr__(name: str) -> Any:
