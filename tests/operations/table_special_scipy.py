@@ -46,9 +46,9 @@ ORDERED: dict[str, tuple[Any, ...]] = {
 COMPLEX_ORDERED = "jv yv iv kv kve hankel1 hankel2 hankel1e hankel2e hyp0f1 hyp1f1 hyp2f1"
 TRIPLES: dict[str, tuple[Any, ...]] = {
     "gammainc": (P, Q), "gammaincc": (P, Q), "gammaincinv": (P, U), "gammainccinv": (P, U), "betainc": (P, Q, U),
-    "betaincc": (P, Q, U), "betaincinv": (P, Q, U), "betainccinv": (P, Q, U), "chdtr": (P, Q), "chdtrc": (P, Q),
+    "betaincc": (P, Q, U), "chdtr": (P, Q), "chdtrc": (P, Q),
     "chdtri": (P, U), "gdtr": (P, Q, U), "gdtrc": (P, Q, U), "gdtrix": (P, Q, U), "fdtr": (P, Q, U), "fdtrc": (P, Q, U),
-    "fdtri": (P, Q, U), "stdtr": (Q, X), "stdtrit": (Q + 2.0, U),
+    "stdtr": (Q, X), "stdtrit": (Q + 2.0, U),
 }  # fmt: skip
 PARTS: dict[str, tuple[Any, ...]] = {"airy": (X,), "fresnel": (X,), "sici": (P,), "shichi": (P,), "ellipj": (X, U)}
 
@@ -75,6 +75,9 @@ CASES = [
         for name in ("hankel1", "hankel2", "hankel1e", "hankel2e")
     ),
     *(row(name, *args) for name, args in {**TRIPLES, **PARTS}.items()),
+    Case("special betaincinv", lambda a, y: sc.betaincinv(a, 1.5, y), (P, U)),
+    Case("special betainccinv", lambda b, y: sc.betainccinv(1.5, b, y), (P, U)),
+    Case("special fdtri", lambda n, p: sc.fdtri(2.5, n, p), (P, U)),
     *(
         Case(f"special {name}", lambda p, f=getattr(sc, name): f(2, 5, p * np.float64(1.0)), (U,), single=False)
         for name in ("bdtr", "bdtrc", "bdtri")
