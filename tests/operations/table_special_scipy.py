@@ -79,7 +79,7 @@ CASES = [
     Case("special betainccinv", lambda b, y: sc.betainccinv(1.5, b, y), (P, U)),
     Case("special fdtri", lambda n, p: sc.fdtri(2.5, n, p), (P, U)),
     *(
-        Case(f"special {name}", lambda p, f=getattr(sc, name): f(2, 5, p * np.float64(1.0)), (U,), single=False)
+        Case(f"special {name}", lambda p, name=name: getattr(sc, name)(2, 5, p * np.float64(1.0)), (U,), single=False)
         for name in ("bdtr", "bdtrc", "bdtri")
     ),
     *(row(name, P) for name in ("ber", "bei", "ker", "kei")),

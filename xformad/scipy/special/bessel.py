@@ -18,8 +18,9 @@ from xformad.core.interpreter import anywhere, dtype_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
+from xformad.interpreters import series
 from xformad.interpreters.series import Series
-from xformad.interpreters.taylor_rules import TaylorRule
+from xformad.interpreters.taylor_rules import TaylorRule, from_composition
 from xformad.numpy.elementwise import COMPOSED
 from xformad.scipy.special.ufuncs import Unknown, from_all_derivatives, from_partials, smooth_ufunc
 
@@ -157,44 +158,44 @@ left = second_differences(lambda v, x: ive.bind(v, x), 1, 1)
 
 
 def ive_nth(n: int, v: Value, x: Value) -> Value:
-    """I_v(x) exp(-|x|) has a kink at 0. There, it is that of the right side."""
+    """Of I_v(x) exp(-|x|), which has a kink at 0; for x other than that."""
+    real_only(x, "ive", "scipy.special.iv(v, z) * numpy.exp(-numpy.abs(z.real))")
     return np.where(x < 0, left(n, v, x), right(n, v, x))
 
 
 def ive_slope(v: Value, x: Value) -> Value:
     """At the kink, the mean of both sides."""
-    real_only(x, "ive", "scipy.special.iv(v, z) * numpy.exp(-numpy.abs(z.real))")
     mean = (ive.bind(v - 1, x) + ive.bind(v + 1, x)) / 2
     return np.where(x == 0, mean, ive_nth(1, v, x))
 
 
-def with_kink(name: str, rule: TaylorRule) -> TaylorRule:
-    """The rule of the right side. At 0 it reports that."""
+def with_kink(rule: TaylorRule, *order: int) -> TaylorRule:
+    """The rule; where x is 0, that of exp(-|x|) I_v(x). The order of I is the first argument, if it is not given."""
+    product = from_composition(lambda *args: np.exp(-np.abs(args[-1])) * iv.bind(*order, *args))
 
     def guarded(taylor: Any, ans: Value, *args: Series) -> Series:
-        if anywhere(args[-1][0] == 0):
-            taylor.kink(f"scipy.special.{name} of zero")
-        return rule(taylor, ans, *args)  # type: ignore[no-any-return]
+        *others, x = args
+        zero = x[0] == 0
+        if not anywhere(zero):
+            return rule(taylor, ans, *args)  # type: ignore[no-any-return]
+        inside = product(taylor, ans, *others, series.filled(x, np.logical_not(zero), 0.0))
+        outside = rule(taylor, ans, *others, series.filled(x, zero, 1.0))
+        return [ans, *series.chosen(zero, inside, outside)[1:]]
 
     return guarded
-
-
-def nth_ive(n: int, v: Value, x: Value) -> Value:
-    real_only(x, "ive", "scipy.special.iv(v, z) * numpy.exp(-numpy.abs(z.real))")
-    return ive_nth(n, v, x)
 
 
 ive: Primitive = smooth_ufunc(
     scipy.special.ive,
     ORDER,
     ive_slope,
-    taylor=with_kink("ive", from_all_derivatives(nth_ive, from_partials("ive", (ORDER, ive_slope)))),
+    taylor=with_kink(from_all_derivatives(ive_nth, from_partials("ive", (ORDER, ive_slope)))),
 )
 
 
 def scaled_of_fixed_order(ufunc: Any, order: int) -> Primitive:
-    nth = from_all_derivatives(lambda n, x: ive_nth(n, order, x), from_partials(ufunc.__name__, ()))
-    return smooth_ufunc(ufunc, lambda x: ive_slope(order, x), taylor=with_kink(ufunc.__name__, nth))
+    rule = from_all_derivatives(lambda n, x: ive_nth(n, order, x), from_partials(ufunc.__name__, ()))
+    return smooth_ufunc(ufunc, lambda x: ive_slope(order, x), taylor=with_kink(rule, order))
 
 
 i0e: Primitive = scaled_of_fixed_order(scipy.special.i0e, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,19 @@ def spherical(function: Any, below: int, above: int) -> Primitive:
     return primitive
 
 
+def described(text: str) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """A decorator that gives a function its docstring."""
+
+    def describe(function: Callable[..., Value]) -> Callable[..., Value]:
+        function.__doc__ = text
+        return function
+
+    return describe
+
+
 def spherical_face(function: Any, primitive: Primitive) -> Any:
     @face(function)
+    @described("The spherical Bessel function of order n at z; `derivative` must be False for traced z.")
     def call(n: Any, z: Any, derivative: bool = False) -> Value:
         if derivative:
             raise UnsupportedError(
@@ -101,9 +113,10 @@ spherical_kn = spherical_face(scipy.special.spherical_kn, spherical_kn_)
 
 
 def derivative_face(function: Any, nth: Any) -> Any:
-    """The face of `jvp` and the like: the derivative of order n of a Bessel function."""
+    """The face of `jvp` and the like."""
 
     @face(function)
+    @described("The derivative of order n of a Bessel function of order v at z.")
     def call(v: Any, z: Any, n: int = 1) -> Value:
         z = as_array(z)
         if function.__name__ in ("h1vp", "h2vp") and dtype_of(z).kind != "c":

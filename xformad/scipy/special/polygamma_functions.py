@@ -95,7 +95,8 @@ def difference_value(a: Value, b: Value, order: int) -> Value:
     """
     if dtype_of(a).kind == "c" or dtype_of(b).kind == "c":
         return polygamma_value(order, a + b) - polygamma_value(order, a)
-    kind = np.result_type(a, b, np.float32)
+    kind = np.result_type(a, b, 0.0)
+    kind = np.dtype(np.float32) if kind == np.float16 else kind
     with np.errstate(all="ignore"):
         x, y = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
         positive = (x > 0) & (x + y > 0) & np.isfinite(x + y)

@@ -51,6 +51,11 @@ def shares(a: Value, ans: Value, axis: Axes) -> Value:
     return np.where(infinite, np.where(same, each, 0), finite)
 
 
+def own_shares(a: Value, ans: Value, axis: Axes) -> Value:
+    """The same of a sum without weights: that of `softmax`, which has no rounding of a large result."""
+    return shares(a, ans, axis) if anywhere(np.isinf(ans)) else softmax_.bind(a, axis=axis)
+
+
 def log_sum_exp_value(a: Value, axis: Axes) -> Value:
     if np.size(a) == 0:  # where SciPy takes one axis only
         return np.full(kept(np.shape(a), axis), -np.inf, a.dtype)
@@ -60,16 +65,16 @@ def log_sum_exp_value(a: Value, axis: Axes) -> Value:
 log_sum_exp: Primitive = smooth(
     "log_sum_exp",
     log_sum_exp_value,
-    lambda g, ans, a, axis: g * shares(a, ans, axis),
+    lambda g, ans, a, axis: g * own_shares(a, ans, axis),
 )
-defjvp(log_sum_exp, lambda t, ans, a, axis: total(t * shares(a, ans, axis), axis))
+defjvp(log_sum_exp, lambda t, ans, a, axis: total(t * own_shares(a, ans, axis), axis))
 defindexset(log_sum_exp, lambda dependences, _ans, a, axis: collapsed(dependences[0], np.shape(a), axis))
 defbatch(log_sum_exp, along_axes(log_sum_exp))
 
 
 def log_sum_exp_series(_taylor: Kinks, ans: Value, a: Series, axis: Axes) -> Series:
     """The logarithm of the sum of exp(a - ans), which is 1 at t = 0."""
-    powers = series.exponential(shares(a[0], ans, axis), a)
+    powers = series.exponential(own_shares(a[0], ans, axis), a)
     return series.logarithm(ans, [np.ones_like(ans), *series.each(lambda c: total(c, axis), powers[1:])])
 
 

@@ -44,7 +44,7 @@ def summed(s: Value, q: Value, order: int) -> Value:
     It is the sum of (q + k)^-s over k < N, and with a = q + N of a^(1-s) / (s - 1), a^-s / 2 and
     B_2j / (2j)! (s)_(2j-1) a^(1-2j-s). Each is differentiated as a power series in s. For q > 0.
     """
-    kind = np.result_type(s, q, np.float32 if dtype_of(s) == dtype_of(q) == np.float32 else float)
+    kind = np.result_type(s, q, 0.0)
     x, y = np.broadcast_arrays(np.asarray(s, float), np.asarray(q, float))
     if np.any(y <= 0):
         raise UnsupportedError("the derivative of scipy.special.zeta(x, q) with respect to x is known for q > 0 only")
