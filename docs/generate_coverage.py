@@ -150,9 +150,6 @@ CONSTANTS: Final = frozenset(
 
 # Why functions are refused that JAX has, or that NumPy or SciPy do not hand over, and what to write instead.
 REASONS: Final = {
-    "scipy.linalg.hessenberg": "its factors are not unique, and there is no rule; use expm, sqrtm, logm or funm",
-    "scipy.linalg.rsf2csf": "it takes what schur gives; use eig",
-    "scipy.linalg.schur": "its factors are not unique, and there is no rule; use eig, eigh, expm, sqrtm, logm or funm",
     "numpy.isfortran": "a traced array has no order in memory; write numpy.isfortran(xformad.value_of(x))",
 }
 

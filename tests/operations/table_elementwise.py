@@ -116,8 +116,4 @@ REFUSED = [
         "where=", lambda x: np.log(x, where=x > 0), (P,), UnsupportedError, "use numpy.where(mask, numpy.log(x), other)"
     ),
     Refused("at", lambda x: np.add.at(x, [0], 1.0), (P,), UnsupportedError, "numpy.add.at writes in place"),
-    Refused(
-        "reduceat", lambda x: np.add.reduceat(x, [0, 1]), (P,), UnsupportedError, "numpy.add.reduceat is not supported"
-    ),
-    Refused("subtract.reduce", np.subtract.reduce, (P,), UnsupportedError, "numpy.subtract.reduce is not supported"),
 ]

@@ -153,7 +153,9 @@ def resample(x: Any, num: int, t: Any = None, axis: int = 0, window: Any = None,
     if domain == "freq" and dtype_of(x).kind != "c":
         raise UnsupportedError('scipy.signal.resample in the domain "freq" takes a complex array; write x + 0j')
     if window is not None:
-        window = np.array(window_of(window, n), np.finfo(dtype_of(x)).dtype)
+        window = window_of(window, n)  # SciPy multiplies complex frequencies by it in double precision
+        if dtype_of(x).kind != "c":
+            window = np.array(window, dtype_of(x))
     m = min(num, n)
     half = m // 2 + 1
     if domain == "time" and dtype_of(x).kind != "c":
