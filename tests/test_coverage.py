@@ -77,7 +77,8 @@ def test_every_function_has_a_state() -> None:
 
 def test_what_autograd_differentiates_is_differentiable() -> None:
     differentiated = [function for function in FINISHED if function.of_autograd]
-    assert [function.name for function in differentiated if not function.state.startswith("differentiable")] == []
+    others = [function.name for function in differentiated if not function.state.startswith("differentiable")]
+    assert others == ["scipy.special.gammasgn"]  # locally constant: Autograd's rule for it is zero
 
 
 def test_refusals_have_reasons() -> None:
