@@ -26,6 +26,7 @@ import numpy as np
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import INTERPRETING, user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
+from xformad.core.views import link_item
 from xformad.errors import ConcretizationError, EscapedTracerError
 
 levels = itertools.count(1)
@@ -50,6 +51,7 @@ class Interpreter(ABC):
     Attributes:
         name: what messages call the transformation: `"grad"`, `"vmap"`.
         carries: what a value loses when it leaves the interpreter's sight, for messages.
+        in_place: whether its tracers are handles of memory that the program writes into, see `xformad.numpy.in_place`.
         takes_every_branch: whether `switch` and `cond` run all branches, where its tracers choose between them.
         level: larger is newer; 0 before the interpreter is entered.
         live: whether it is at work. The tracers of one that is not have escaped.
@@ -58,6 +60,7 @@ class Interpreter(ABC):
     name: ClassVar[str] = "interpreter"
     carries: ClassVar[str] = "derivative"
     takes_every_branch: ClassVar[bool] = False
+    in_place: ClassVar[bool] = False
 
     level = 0
     live = False
@@ -98,7 +101,9 @@ class Interpreter(ABC):
 
     def item(self, tracer: Tracer, index: int | slice) -> Value:
         """`tracer[index]`. An interpreter may have a shorter way than `process` for this, the commonest operation."""
-        return self.process(getitem, (tracer,), {"index": index})
+        out = self.process(getitem, (tracer,), {"index": index})
+        link_item(tracer, out, index)
+        return out
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
         """Whether calls (`scan`, `checkpoint`, ...) of these arguments are processed as one operation. If not, the function
@@ -113,6 +118,10 @@ class Interpreter(ABC):
             f"a value traced by {self.name}{'' if of is None else f' of {of}'} was used at {user_line()}, after that call "
             "had ended; return it from the function (has_aux=True hands values out), or store xformad.value_of(x)"
         )
+
+    def held(self, tracer: Tracer) -> Value:
+        """What a tracer stands for now, whatever the program writes into it later."""
+        return Tracer(self, tracer.value, tracer.extra)
 
     # What a tracer looks like from the program. Values are concrete, so the defaults ask the value.
 
@@ -155,6 +164,11 @@ class Interpreter(ABC):
 def agreed(value: Value) -> Value:
     """The concrete value of what may be traced: where the course of a program depends on it. See `Interpreter.agreed`."""
     return value.interpreter.agreed(value) if type(value) is Tracer else value
+
+
+def held(value: Value) -> Value:
+    """A value as it is now. The program may write into a traced array, so whoever keeps one keeps this."""
+    return value.interpreter.held(value) if type(value) is Tracer else value
 
 
 def anywhere(condition: Value) -> bool:

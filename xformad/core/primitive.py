@@ -120,15 +120,17 @@ class Tracer:
         interpreter: the interpreter that it belongs to.
         value: what it stands for, one level below; always a concrete value in the end, never a mere shape.
         extra: what the interpreter knows about it: a node of the graph, a tangent, a batch axis, a series.
+        memory: with what it shares its entries, see `xformad.core.views`; None for an array of its own.
     """
 
-    __slots__ = ("extra", "interpreter", "value")
+    __slots__ = ("__weakref__", "extra", "interpreter", "memory", "value")
     __array_priority__ = 1000.0  # before numpy.matrix and other subclasses
 
     def __init__(self, interpreter: Interpreter, value: Value, extra: Any) -> None:
         self.interpreter = interpreter
         self.value = value
         self.extra = extra
+        self.memory: Any = None
 
     # What it stands for, seen from the program.
 
@@ -190,7 +192,7 @@ class Tracer:
         face = FUNCTIONS.get(function)
         if face is None:
             raise UnsupportedError(unsupported(function))
-        return face(*args, **kwargs)
+        return METHODS["__out__"](face, args, kwargs) if "out" in kwargs else face(*args, **kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> ndarray[Any, Any]:
         return as_array(self, self.interpreter.concretize)  # type: ignore[no-any-return]
@@ -320,10 +322,7 @@ class Tracer:
         return METHODS["__getitem__"](self, index)
 
     def __setitem__(self, index: Any, value: Value) -> None:
-        raise UnsupportedError(
-            "assignment into a traced array is not supported; build the result with xformad.numpy.array, "
-            "numpy.stack, numpy.concatenate or numpy.where"
-        )
+        METHODS["__setitem__"](self, index, value)
 
     def __iter__(self) -> Iterator[Value]:
         if not self.shape:

@@ -24,10 +24,11 @@ from typing import Any, ClassVar, Final, final
 import numpy as np
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, agreed, ndim_of, shape_of, spec_of
+from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, agreed, held, ndim_of, shape_of, spec_of
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_depth, user_line
 from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.core.views import argument, link
 from xformad.errors import ConcretizationError, RuleError
 from xformad.interpreters.batch_rules import ELEMENTWISE, Differs, batch_rules, no_examples, widened
 
@@ -89,7 +90,7 @@ class Batch(Interpreter):
         """A tracer for an argument whose first axis is the batch."""
         if type(value) is Tracer and not value.interpreter.live:
             value.interpreter.escaped()
-        return Tracer(self, value, None)
+        return argument(self, held(value), None)
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
         return True
@@ -137,6 +138,7 @@ class Batch(Interpreter):
         tracer.interpreter = self
         tracer.value = value
         tracer.extra = None
+        tracer.memory = None
         return tracer
 
     def general(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
@@ -170,8 +172,12 @@ class Batch(Interpreter):
         """`tracer[index]` without the look-up of a rule."""
         value = tracer.value
         if type(value) is not ndarray or not self.live:
-            return self.process(getitem, (tracer,), {"index": index})
-        return Tracer(self, value[:, index], None)
+            return super().item(tracer, index)
+        value = value[:, index]
+        out = Tracer(self, value, None)
+        if value.ndim > 1:
+            link(tracer, out, getitem, {"index": index})
+        return out
 
     def loop(self, primitive: Primitive, batched: tuple[bool, ...], values: list[Value], params: Params) -> Value:
         """A primitive without a batching rule: once for each example."""

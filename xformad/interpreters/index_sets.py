@@ -24,11 +24,12 @@ from typing import Any, ClassVar, Final, TypeAlias, final
 import numpy as np
 
 from xformad.core.index import ARRAY
-from xformad.core.interpreter import Interpreter, dtype_of
+from xformad.core.interpreter import Interpreter, dtype_of, held
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, Value
+from xformad.core.views import argument
 from xformad.errors import ConcretizationError
 from xformad.interpreters.dependence import Dependence, Positions, stacked, united
 from xformad.interpreters.vjp_rules import ELEMENTWISE, MOVES, entries
@@ -60,11 +61,15 @@ class IndexSets(Interpreter):
 
     def input(self, value: Value, start: int) -> Tracer:
         """A tracer for an input whose entries have the numbers from `start` on."""
-        return Tracer(self, value, Dependence.of_inputs(np.size(value), start, self.width))
+        return argument(self, held(value), Dependence.of_inputs(np.size(value), start, self.width))
 
     def varying(self, value: Value) -> Tracer:
         """A tracer for a value that depends on no input, but may be another one at another point."""
         return Tracer(self, value, Dependence.none(np.size(value), self.width))
+
+    def varying_input(self, value: Value) -> Tracer:
+        """The same for an argument."""
+        return argument(self, held(value), Dependence.none(np.size(value), self.width))
 
     def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
         if not self.live:

@@ -19,10 +19,11 @@ from typing import ClassVar, Final, final
 
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import FLOAT, Interpreter
+from xformad.core.interpreter import FLOAT, Interpreter, held
 from xformad.core.operands import refuse_result
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.typing import Params, Value
+from xformad.core.views import argument, link
 from xformad.interpreters.cusps import Cusp, Germ, is_torn, side_of
 from xformad.interpreters.jvp_rules import JvpEntry, entry_for, fitted_tangent, jvp_rules
 
@@ -42,7 +43,7 @@ class Jvp(Interpreter):
                 each.interpreter.escaped()
         if type(tangent) is float:  # Python's floats raise where NumPy's divide by zero
             tangent = float64(tangent)
-        return Tracer(self, value, tangent)
+        return argument(self, held(value), held(tangent))
 
     def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
         if not self.live:
@@ -121,7 +122,11 @@ class Jvp(Interpreter):
         tangent = tracer.extra
         if not self.live or type(tracer.value) is not ndarray or type(tangent) is not ndarray:
             return super().item(tracer, index)
-        return Tracer(self, tracer.value[index], tangent[index])
+        value = tracer.value[index]
+        out = Tracer(self, value, tangent[index])
+        if type(value) is ndarray:
+            link(tracer, out, getitem, {"index": index})
+        return out
 
     def on_both_sides(
         self, primitive: Primitive, entry: JvpEntry, ans: Value, args: tuple[Value, ...], params: Params

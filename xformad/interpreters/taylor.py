@@ -24,11 +24,12 @@ from typing import Any, ClassVar, Final, final
 
 from numpy import float64, ndarray
 
-from xformad.core.interpreter import FLOAT, Interpreter
+from xformad.core.interpreter import FLOAT, Interpreter, held
 from xformad.core.operands import refuse_result
-from xformad.core.primitive import Primitive, Tracer
+from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Value
+from xformad.core.views import argument, link
 from xformad.errors import RuleError
 from xformad.interpreters.series import Series
 from xformad.interpreters.taylor_rules import fitted, rule_for, taylor_rules
@@ -65,7 +66,8 @@ class Taylor(Interpreter):
                 x.interpreter.escaped()
         if type(value) in FLOATS:
             coefficients = [float(c) if type(c) is float64 else c for c in coefficients]
-        return Tracer(self, value, [*coefficients, *[None] * (self.order - len(coefficients))])
+        series = [*map(held, coefficients), *[None] * (self.order - len(coefficients))]
+        return argument(self, held(value), series)
 
     def kink(self, what: str) -> None:
         """Report that a series holds on one side only, or, with NaN for coefficients, that there is none."""
@@ -151,5 +153,7 @@ class Taylor(Interpreter):
         ans = x[index]
         coefficients = [None if c is None else c[index] for c in tracer.extra]
         if type(ans) is ndarray:
-            return Tracer(self, ans, coefficients)
+            out = Tracer(self, ans, coefficients)
+            link(tracer, out, getitem, {"index": index})
+            return out
         return Tracer(self, ans, [float(c) if type(c) is float64 else c for c in coefficients])

@@ -18,9 +18,10 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 
 from xformad.core.graph import Node, component
-from xformad.core.interpreter import SCALAR, Interpreter, spec_of
+from xformad.core.interpreter import SCALAR, Interpreter, held, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.core.views import ARGUMENT
 from xformad.interpreters.snapshots import Snapshots
 
 
@@ -47,7 +48,9 @@ class Trace(Interpreter):
 
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument."""
-        return self.record(value, None, (), {}, (), Traced(()))
+        tracer = self.record(held(value), None, (), {}, (), Traced(()))
+        tracer.memory = ARGUMENT
+        return tracer
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
         return True
@@ -78,7 +81,7 @@ class Trace(Interpreter):
         values = tuple(arg.value if i in positions else arg for i, arg in enumerate(args))
         value = primitive.bind(*values, **params)
         kept = tuple(
-            self.snapshots.of(arg) if type(arg) is np.ndarray and i not in positions else arg
+            arg if i in positions else self.snapshots.of(arg) if type(arg) is np.ndarray else held(arg)
             for i, arg in enumerate(values)
         )
         out = self.record(value, primitive, kept, params, parents, Traced(positions))

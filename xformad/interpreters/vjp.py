@@ -23,10 +23,11 @@ from typing import Any, ClassVar, Final, final
 from numpy import float64, ndarray
 
 from xformad.core.graph import Node, component
-from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, spec_of
+from xformad.core.interpreter import FLOAT, SCALAR, Interpreter, held, spec_of
 from xformad.core.operands import refuse_result
 from xformad.core.primitive import NO_PARAMS, Primitive, Tracer, getitem
 from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.core.views import argument, link
 from xformad.errors import RuleError
 from xformad.interpreters.cotangents import (
     PLAIN,
@@ -74,11 +75,13 @@ class Vjp(Interpreter):
         """A tracer for an argument."""
         if type(value) is ndarray:
             value = self.snapshots.of_argument(value)
-        elif type(value) is Tracer and not value.interpreter.live:
-            value.interpreter.escaped()
+        elif type(value) is Tracer:
+            if not value.interpreter.live:
+                value.interpreter.escaped()
+            value = held(value)
         self.count += 1
         spec = SCALAR if type(value) is int else spec_of(value)
-        return Tracer(self, value, Node(self.count, value, None, (), NO_PARAMS, (), spec, None))
+        return argument(self, value, Node(self.count, value, None, (), NO_PARAMS, (), spec, None))
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
         return True
@@ -185,6 +188,7 @@ class Vjp(Interpreter):
         tracer.interpreter = self
         tracer.value = value
         tracer.extra = node
+        tracer.memory = None
         return tracer
 
     def item(self, tracer: Tracer, index: int | slice) -> Value:
@@ -192,7 +196,7 @@ class Vjp(Interpreter):
         x = tracer.value
         plan = entries[getitem].quick[0]
         if type(x) is not ndarray or not self.live or plan is None:
-            return self.process(getitem, (tracer,), {"index": index})
+            return super().item(tracer, index)
         value: Value = x[index]
         node = new(Node)
         node.number = self.count = self.count + 1
@@ -210,6 +214,9 @@ class Vjp(Interpreter):
         out.interpreter = self
         out.value = value
         out.extra = node
+        out.memory = None
+        if type(value) is ndarray:
+            link(tracer, out, getitem, node.params)
         return out
 
     def unwrap(self, args: tuple[Value, ...]) -> tuple[list[Value], list[Node], int]:
@@ -231,7 +238,7 @@ class Vjp(Interpreter):
         values, parents, traced = self.unwrap(args)
         plan = entry.plans.get((traced, len(values))) or entry.plan(primitive, traced, len(values))
         values = [
-            value
+            (held(value) if arg is value else value)
             if type(value) is not ndarray
             else self.snapshots.of_traced(value, arg)
             if arg is not value

@@ -17,8 +17,8 @@ from typing import Final, final
 
 from numpy import ndarray
 
-from xformad.core.interpreter import Spec, spec_of
-from xformad.core.primitive import Primitive
+from xformad.core.interpreter import Spec, held, spec_of
+from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
 from xformad.core.typing import Value, VjpRule
 from xformad.interpreters.snapshots import Snapshots
@@ -104,7 +104,7 @@ class Plan:
         if mode == DROPPED:
             return Spec(*spec_of(value)) if self.specs else None
         if type(value) is not ndarray:
-            return value
+            return held(value) if mode == CONSTANT and type(value) is Tracer else value
         if mode == CONSTANT:
             return snapshots.of(value)
         if snapshots.callers and (value.base is not None or arg.extra.primitive is None):

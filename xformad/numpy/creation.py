@@ -6,6 +6,8 @@ drop their derivatives, and then the lists are joined by `stack`.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,11 @@ from numpy import asarray as numpy_asarray
 from numpy import ascontiguousarray as numpy_ascontiguousarray
 
 from xformad.core.dispatch import METHODS
-from xformad.core.interpreter import shape_of
+from xformad.core.interpreter import shape_of, stack
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import ConcretizationError
+from xformad.numpy.memory import detached, writable
 from xformad.operations import joining
 from xformad.operations import shape as operations
 
@@ -32,10 +35,15 @@ def array(object: Any, *args: Any, **kwargs: Any) -> Value:
     >>> array([1.0, 2.0], dtype="float32")
     array([1., 2.], dtype=float32)
     """
+    if type(object) is Tracer:
+        return array_of(object, *args, **kwargs)
     try:
-        return np.array(object, *args, **kwargs) if args or kwargs else numpy_array(object)
+        made = np.array(object, *args, **kwargs) if args or kwargs else numpy_array(object)
     except ConcretizationError:
         return array_of(object, *args, **kwargs)
+    return (
+        writable(made, order=order_of(kwargs, None if isinstance(object, np.ndarray) else "C")) if stack.live else made
+    )
 
 
 def array_of(
@@ -142,3 +150,47 @@ def regular(x: Any, leaves: list[Value]) -> Shape | None:
 
 
 METHODS["asarray"] = asarray
+
+
+# Arrays to write into: see `xformad.numpy.memory`.
+
+
+def order_of(options: dict[str, Any], default: str | None) -> str | None:
+    """How an array made with these options lies in memory; None if that depends on other arrays."""
+    order = options.get("order")
+    return order if order == "C" or order == "F" else default
+
+
+def making(function: Callable[..., Any], like: bool = False) -> Callable[..., Any]:
+    """A function of NumPy that makes an array. In a program under transformation, traced values may be written into it.
+
+    Args:
+        function: NumPy's.
+        like: whether the array is made like another one.
+    """
+
+    @functools.wraps(function)
+    def made(*args: Any, **kwargs: Any) -> Value:
+        out = function(*args, **kwargs)
+        if type(out) is not np.ndarray or not stack.live:
+            return out
+        if like and not (kwargs.get("subok") is False or type(args[0]) is not Tracer):
+            return out
+        return writable(out, own=True, order=order_of(kwargs, None if like else "C"))
+
+    return made
+
+
+zeros, ones, empty = making(np.zeros), making(np.ones), making(np.empty)
+eye, identity = making(np.eye), making(np.identity)
+arange, linspace = making(np.arange), making(np.linspace)
+zeros_like, ones_like, empty_like = making(np.zeros_like, True), making(np.ones_like, True), making(np.empty_like, True)
+numpy_full, full_like, copy = making(np.full), making(np.full_like, True), making(np.copy, True)
+
+
+@functools.wraps(np.full)
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **kwargs: Any) -> Value:
+    if type(fill_value) is not Tracer:
+        return numpy_full(shape, fill_value, dtype, order=order, **kwargs)
+    value = fill_value if dtype is None else fill_value.astype(dtype)
+    return detached(np.broadcast_to(value, shape))

@@ -12,6 +12,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
+from xformad.numpy.memory import detached, writable
 from xformad.numpy.shapes import integers, plain
 from xformad.operations import shape as operations
 
@@ -129,7 +130,7 @@ def zeros_like(
     *,
     device: None = None,
 ) -> Value:
-    return np.zeros(*like_of(a, dtype, shape))
+    return writable(np.zeros(*like_of(a, dtype, shape)), own=True)
 
 
 @implements(np.ones_like)
@@ -143,7 +144,7 @@ def ones_like(
     *,
     device: None = None,
 ) -> Value:
-    return np.ones(*like_of(a, dtype, shape))
+    return writable(np.ones(*like_of(a, dtype, shape)), own=True)
 
 
 @implements(np.full_like)
@@ -161,5 +162,5 @@ def full_like(
     shape, dtype = like_of(a, dtype, shape)
     fill_value = as_array(fill_value)
     if type(fill_value) is not Tracer:
-        return np.full(shape, fill_value, dtype)
-    return np.broadcast_to(fill_value if fill_value.dtype == dtype else astype(fill_value, dtype), shape)
+        return writable(np.full(shape, fill_value, dtype), own=True)
+    return detached(np.broadcast_to(fill_value if fill_value.dtype == dtype else astype(fill_value, dtype), shape))

@@ -14,18 +14,18 @@ from xformad.core.interpreter import dtype_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
-from xformad.numpy import folds, reductions
+from xformad.numpy import folds
 from xformad.numpy.implements import as_array, implements, refuse_out
+from xformad.numpy.memory import aliased
 from xformad.operations import bessel, complex_numbers, discrete, trigonometric
 
 SPECIAL: Final = "xformad.scipy.special"
 """Where the rules of SciPy's ufuncs are. It is above this layer, and imported when one of them is met."""
 
 
-def call(ufunc: Any, *inputs: Any, out: Any = None, where: Any = True, dtype: Any = None, **options: Any) -> Value:
+def call(ufunc: Any, *inputs: Any, where: Any = True, dtype: Any = None, **options: Any) -> Value:
     """A ufunc called with keywords, or one that is a composition."""
     name = ufunc.__name__
-    refuse_out(out if out is None else out[0], name)
     if where is not True:
         raise UnsupportedError(
             f"numpy.{name} with where= is not supported on traced arrays; use numpy.where(mask, numpy.{name}(x), other)"
@@ -61,23 +61,7 @@ def outer(ufunc: Any, a: Any, b: Any, **options: Any) -> Value:
     return ufunc(np.reshape(a, shape_of(a) + (1,) * len(shape_of(b))), b, **options)
 
 
-def at(ufunc: Any, *inputs: Any) -> Value:
-    raise UnsupportedError(
-        f"numpy.{ufunc.__name__}.at writes in place, which is not supported on traced arrays; build the result with "
-        "numpy.bincount-like sums of x[index] or with numpy.where"
-    )
-
-
-UFUNC_METHODS.update(
-    {
-        "__call__": call,
-        "reduce": reductions.reduce,
-        "accumulate": reductions.accumulate,
-        "outer": outer,
-        "at": at,
-        "reduceat": folds.slices,
-    }
-)
+UFUNC_METHODS.update({"outer": outer, "reduceat": folds.slices})
 
 
 def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
@@ -100,12 +84,14 @@ COMPOSED: Any = {np.divmod: divmod_, np.modf: modf, np.frexp: frexp}
 
 @implements(np.real, attribute="real")
 def real(val: Any) -> Value:
-    return complex_numbers.real(as_array(val))
+    val = as_array(val)
+    return aliased(complex_numbers.real(val), val)
 
 
 @implements(np.imag, attribute="imag")
 def imag(val: Any) -> Value:
-    return complex_numbers.imag(as_array(val))
+    val = as_array(val)
+    return aliased(complex_numbers.imag(val), val)
 
 
 @implements(np.angle)
@@ -125,7 +111,7 @@ def real_if_close(a: Any, tol: float = 100) -> Value:
 
 
 def conj(x: Value) -> Value:
-    return np.conjugate(x)
+    return np.conjugate(x) if dtype_of(x).kind == "c" else x
 
 
 METHODS["conj"] = METHODS["conjugate"] = conj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -13,25 +13,34 @@ from xformad.core.index import ARRAY
 from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Tracer, getitem
 from xformad.core.typing import Value
-from xformad.errors import UnsupportedError
+from xformad.core.views import link_item
 from xformad.interpreters.cotangents import scatter_add
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
+from xformad.numpy.memory import aliased, detached
 from xformad.operations import indexing
 
 
 @implements(method="__getitem__")
 def index(x: Value, key: Any) -> Value:
     """`x[key]`."""
+    static, arrays = parsed(key)
+    out = getitem(x, *arrays, index=static)
+    if not arrays and type(x) is Tracer:
+        link_item(x, out, static)
+    return out
+
+
+def parsed(key: Any) -> tuple[Any, tuple[Value, ...]]:
+    """An index as its static part and the arrays in it."""
     if type(key) is not tuple:
-        static, arrays = part(key)
-        return getitem(x, *arrays, index=static)
+        return part(key)
     parts = []
-    arrays = ()
+    arrays: tuple[Value, ...] = ()
     for each in key:
         static, found = part(each)
         parts.append(static)
         arrays += found
-    return getitem(x, *arrays, index=parts[0] if len(parts) == 1 and arrays else tuple(parts))
+    return parts[0] if len(parts) == 1 and arrays else tuple(parts), arrays
 
 
 def part(key: Any) -> tuple[Any, tuple[Value, ...]]:
@@ -93,7 +102,7 @@ def take(a: Value, indices: Value, axis: int | None = None, out: None = None, mo
         a = np.asarray(a)
     if type(indices) is range:
         indices = np.asarray(indices)
-    return along(a, indices, axis)
+    return detached(along(a, indices, axis))
 
 
 @implements(np.take_along_axis)
@@ -145,7 +154,7 @@ def diagonal(a: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value
     rows, columns = a.shape[first], a.shape[second]
     length = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
     steps = np.arange(length)
-    return moved[..., steps + max(0, -offset), steps + max(0, offset)]
+    return aliased(moved[..., steps + max(0, -offset), steps + max(0, offset)], a)
 
 
 @implements(np.trace, method="trace")
@@ -235,25 +244,5 @@ def leaving(name: str) -> Callable[..., Any]:
     return method
 
 
-def refusing(name: str, instead: str) -> Callable[..., NoReturn]:
-    """A function that writes into an array."""
-
-    def face(*_args: Any, **_kwargs: Any) -> NoReturn:
-        raise UnsupportedError(f"{name} writes into an array, which traced arrays do not support; write {instead}")
-
-    return face
-
-
 for name in ("item", "tolist"):
     METHODS[name] = leaving(name)
-
-implements(np.put)(refusing("numpy.put", "numpy.where(mask, values, a)"))
-implements(np.put_along_axis)(refusing("numpy.put_along_axis", "numpy.where(mask, values, arr)"))
-implements(np.place)(refusing("numpy.place", "numpy.where(mask, vals, arr)"))
-implements(np.putmask)(refusing("numpy.putmask", "numpy.where(mask, values, a)"))
-implements(np.copyto)(refusing("numpy.copyto", "dst = numpy.where(where, src, dst)"))
-implements(np.fill_diagonal)(refusing("numpy.fill_diagonal", "numpy.where(numpy.eye(*a.shape, dtype=bool), val, a)"))
-implements(method="put")(refusing("x.put", "numpy.where(mask, values, x)"))
-implements(method="fill")(refusing("x.fill", "numpy.full_like(x, value)"))
-implements(method="itemset")(refusing("x.itemset", "numpy.where(mask, value, x)"))
-implements(method="setfield")(refusing("x.setfield", "numpy.where(mask, value, x)"))

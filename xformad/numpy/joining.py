@@ -11,10 +11,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from xformad.core.interpreter import shape_of
-from xformad.core.primitive import getitem
 from xformad.core.typing import Value
 from xformad.numpy.implements import as_array, implements, refuse_out
-from xformad.numpy.indexing import along
+from xformad.numpy.indexing import along, index
 from xformad.operations import joining
 
 
@@ -183,7 +182,7 @@ def array_split(ary: Value, indices_or_sections: Any, axis: int = 0) -> list[Val
         each, extra = divmod(n, sections)
         bounds = [i * each + min(i, extra) for i in range(sections + 1)]
     before = (slice(None),) * axis
-    return [getitem(ary, index=(*before, slice(i, j))) for i, j in pairwise(bounds)]
+    return [index(ary, (*before, slice(i, j))) for i, j in pairwise(bounds)]
 
 
 @implements(np.split)
@@ -218,7 +217,7 @@ def unstack(x: Value, /, *, axis: int = 0) -> tuple[Value, ...]:
     if x.ndim == 0:
         raise ValueError("Input array must be at least 1-d.")
     before = (slice(None),) * normalize_axis_index(axis, x.ndim)
-    return tuple([getitem(x, index=(*before, i)) for i in range(x.shape[axis])])
+    return tuple([index(x, (*before, i)) for i in range(x.shape[axis])])
 
 
 if hasattr(np, "unstack"):  # since NumPy 2.1

@@ -15,6 +15,7 @@ from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.elementwise import COMPOSED
 from xformad.numpy.implements import as_array, implements, normalized_axis, refuse_out
+from xformad.numpy.memory import aliased
 from xformad.operations import einsum as einsums
 from xformad.operations import products
 from xformad.operations.products import matmul
@@ -224,7 +225,9 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
         raise ValueError(f"einsum: bad subscripts '{subscripts}' for operands of shapes {shapes}")
     if isinstance(optimize, list | tuple):
         optimize = tuple(tuple(step) if isinstance(step, list | tuple) else step for step in optimize)
-    return einsums.einsum.bind(*arrays, subscripts=explicit, optimize=optimize)
+    result = einsums.einsum.bind(*arrays, subscripts=explicit, optimize=optimize)
+    inputs, _, output = explicit.partition("->")
+    return aliased(result, arrays[0]) if set(inputs) == set(output) else result
 
 
 NAMES = ascii_uppercase + ascii_lowercase

@@ -15,6 +15,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
+from xformad.numpy.memory import detached
 from xformad.operations import shape as operations
 
 
@@ -23,13 +24,22 @@ def plain(x: Value) -> Value:
     return x.interpreter.plain(x) if type(x) is Tracer else x
 
 
+def layout_of(x: Tracer, name: str) -> Value:
+    """An array that lies in memory as one that was written into does, in a program of plain NumPy."""
+    if x.extra.frozen or not x.extra.storage.certain:
+        raise UnsupportedError(
+            f'numpy.{name} with order="K" or "A" is not supported on a traced array that was written into; use order="C"'
+        )
+    return x.extra.positions()
+
+
 def memory_order(x: Value, order: str | None, name: str) -> str:
     """`order` as "C" or "F": "A" and "K" ask how the array lies in memory."""
     if order is None or order in "Cc":
         return "C"
     if order in "Ff":
         return "F"
-    value = np.asarray(plain(x))
+    value = np.asarray(layout_of(x, name) if type(x) is Tracer and x.interpreter.in_place else plain(x))
     flags = value[(0,) * (value.ndim - x.ndim)].flags if value.size else value.flags  # of one example of a batch
     if order in "Aa" or flags.c_contiguous or flags.f_contiguous:
         return "F" if flags.fnc else "C"
@@ -69,9 +79,7 @@ def reshape_method(x: Tracer, *shape: Any, order: str = "C", copy: bool | None =
 @implements(np.ravel, method="ravel")
 def ravel(a: Value, order: str = "C") -> Value:
     a = as_array(a)
-    return (
-        operations.reshape(a, shape=(a.size,)) if order == "C" else reshaped(a, (-1,), memory_order(a, order, "ravel"))
-    )
+    return operations.ravel(a, order=memory_order(a, order, "ravel"))
 
 
 @implements(method="flatten")
@@ -211,7 +219,8 @@ def meshgrid(*xi: Value, copy: bool = True, sparse: bool = False, indexing: str 
     if indexing == "xy" and ndim > 1:
         places[0], places[1] = 1, 0
     grids = tuple([np.reshape(x, (1,) * i + (-1,) + (1,) * (ndim - i - 1)) for x, i in zip(xi, places, strict=True)])
-    return grids if sparse else broadcast_arrays(*grids)
+    grids = grids if sparse else broadcast_arrays(*grids)
+    return tuple(map(detached, grids)) if copy else grids
 
 
 @implements(np.tile)
@@ -225,7 +234,7 @@ def tile(A: Value, reps: Any) -> Value:
     apart = tuple([n for length in lengths for n in (1, length)])
     spread = tuple([n for pair in zip(counts, lengths, strict=True) for n in pair])
     whole = tuple([count * length for count, length in zip(counts, lengths, strict=True)])
-    return np.reshape(np.broadcast_to(np.reshape(A, apart), spread), whole)
+    return detached(np.reshape(np.broadcast_to(np.reshape(A, apart), spread), whole))
 
 
 @implements(np.repeat, method="repeat")
@@ -240,7 +249,7 @@ def repeat(a: Value, repeats: Any, axis: int | None = None) -> Value:
         count = int(counts.reshape(()))
         before, after = a.shape[:axis], a.shape[axis + 1 :]
         spread = np.broadcast_to(np.reshape(a, (*before, n, 1, *after)), (*before, n, count, *after))
-        return np.reshape(spread, (*before, n * count, *after))
+        return detached(np.reshape(spread, (*before, n * count, *after)))
     return a[(slice(None),) * axis + (np.repeat(np.arange(n), counts),)]
 
 
@@ -284,7 +293,7 @@ def rot90(m: Value, k: int = 1, axes: Sequence[int] = (0, 1)) -> Value:
         raise ValueError("Axes must be different.")
     k %= 4
     if k == 0:
-        return operations.copy(m, order="K")
+        return m[:]
     if k == 2:
         return operations.flip(m, axis=(first, second))
     if k == 1:
@@ -313,6 +322,7 @@ def pad(array: Value, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> 
     widths = tuple([(operator.index(before), operator.index(after)) for before, after in pairs])
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError("index can't contain negative values")
+    array = detached(array)
     if mode == "constant":
         return padded(array, widths, kwargs.get("constant_values", 0))
     if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs.get("reflect_type", "even") != "even":

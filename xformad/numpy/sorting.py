@@ -10,7 +10,7 @@ import numpy as np
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
-from xformad.numpy.indexing import along, refusing, take_along_axis
+from xformad.numpy.indexing import along, take_along_axis
 from xformad.operations import sorting
 
 
@@ -123,7 +123,3 @@ def unique(
 @implements(np.unique_values)
 def unique_values(x: Value, /) -> Value:
     return unique(x, equal_nan=False)
-
-
-implements(method="sort")(refusing("x.sort", "numpy.sort(x)"))
-implements(method="partition")(refusing("x.partition", "numpy.partition(x, kth)"))

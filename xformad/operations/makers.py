@@ -11,6 +11,7 @@ from typing import Any
 from xformad.core.dispatch import UFUNCS
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Implementation, Value, VjpRule
+from xformad.core.views import ViewPrimitive
 from xformad.interpreters.batch_rules import defbatch_elementwise
 from xformad.interpreters.vjp_rules import BROADCAST, ELEMENTWISE, MOVES, TRUST, VjpEntry, vjp_rules
 
@@ -60,15 +61,16 @@ def nondifferentiable(primitive: str | Primitive, implementation: Implementation
     return primitive
 
 
-def moves(name: str, implementation: Implementation, transpose: VjpRule) -> Primitive:
+def moves(name: str, implementation: Implementation, transpose: VjpRule, *, view: bool = False) -> Primitive:
     """A linear primitive of one array that only moves, repeats, drops or adds up its entries.
 
     Args:
         name: its name.
         implementation: the NumPy function, parameters by keyword.
         transpose: `transpose(g, _ans, _x, **params)`, the cotangent of the array.
+        view: whether the NumPy function returns a view, where it can.
     """
-    primitive = Primitive(name, implementation)
+    primitive = (ViewPrimitive if view else Primitive)(name, implementation)
     vjp_rules[primitive] = VjpEntry({0: transpose}, check=TRUST, mask=MOVES, linear=True)
     return primitive
 

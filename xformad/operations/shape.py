@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from xformad.core.interpreter import ndim_of
+from xformad.core.interpreter import ndim_of, shape_of
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.batch_rules import Batched, along_axes, defbatch, defbatch_elementwise, widened
@@ -23,7 +24,7 @@ def reshape_vjp(g: Value, _ans: Value, _x: Value, shape: Shape, order: str = "C"
     return reshape(g, shape=_x.shape) if order == "C" else reshape(g, shape=_x.shape, order=order)
 
 
-reshape: Primitive = moves("reshape", reshape_value, reshape_vjp)
+reshape: Primitive = moves("reshape", reshape_value, reshape_vjp, view=True)
 
 
 def reshape_batch(size: int, _batched: Batched, x: Value, shape: Shape, order: str = "C") -> Value:
@@ -34,6 +35,15 @@ def reshape_batch(size: int, _batched: Batched, x: Value, shape: Shape, order: s
 
 
 defbatch(reshape, reshape_batch)
+
+
+def ravel_vjp(g: Value, _ans: Value, _x: Value, order: str) -> Value:
+    return reshape_vjp(g, _ans, _x, shape=(-1,), order=order)
+
+
+# As `reshape`, but the result is contiguous in memory: a copy where that is not.
+ravel: Primitive = moves("ravel", lambda x, order: np.ravel(x, order), ravel_vjp, view=True)
+defbatch(ravel, lambda size, batched, x, order: reshape_batch(size, batched, x, (math.prod(shape_of(x)[1:]),), order))
 
 
 def inverse(axes: Shape) -> Shape:
@@ -52,10 +62,13 @@ transpose: Primitive = moves(
     "transpose",
     lambda x, axes: np.transpose(x, axes),
     lambda g, _ans, _x, axes: transpose(g, axes=inverse(axes)),
+    view=True,
 )
 defbatch(transpose, lambda _size, _batched, x, axes: transpose(x, axes=(0, *[i + 1 for i in axes])))
 
-flip: Primitive = moves("flip", lambda x, axis: np.flip(x, axis), lambda g, _ans, _x, axis: flip(g, axis=axis))
+flip: Primitive = moves(
+    "flip", lambda x, axis: np.flip(x, axis), lambda g, _ans, _x, axis: flip(g, axis=axis), view=True
+)
 defbatch(flip, along_axes(flip))
 
 roll: Primitive = moves(
@@ -70,7 +83,7 @@ def broadcast_vjp(g: Value, _ans: Value, _x: Value, shape: Shape) -> Value:
     return unbroadcast(g, _x.shape)
 
 
-broadcast: Primitive = moves("broadcast", lambda x, shape: np.broadcast_to(x, shape), broadcast_vjp)
+broadcast: Primitive = moves("broadcast", lambda x, shape: np.broadcast_to(x, shape), broadcast_vjp, view=True)
 defbatch(
     broadcast,
     lambda size, _batched, x, shape: broadcast(widened(x, max(len(shape), ndim_of(x) - 1)), shape=(size, *shape)),

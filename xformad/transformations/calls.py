@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import Interpreter, shape_of, spec_of
+from xformad.core.interpreter import Interpreter, held, shape_of, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import ShapeDtype, Value
 from xformad.interpreters.batch import Batch, Split
@@ -174,6 +174,7 @@ class Flat:
         for i, value in zip(self.positions, values[count:], strict=True):
             leaves[i] = value
         found, self.structure = tree.flatten(fun(*tree.unflatten(self.in_structure, leaves)))
+        found = list(map(held, found))
         self.has_run = True
         arrays = tuple([leaf for leaf in found if type(leaf) in ARRAYS or is_array(leaf)])
         self.others = (
@@ -241,8 +242,9 @@ def pushed_forward(fun: FlatFunction, moving: Sequence[bool]) -> FlatFunction:
         given = iter(values[count:])
         with Jvp(fun) as interpreter:
             outs = fun(*[interpreter.input(x, next(given)) if m else x for x, m in zip(values, moving, strict=False)])
+        outs = tuple(map(held, outs))
         own = [type(x) is Tracer and x.interpreter is interpreter for x in outs]
-        primals = [x.value if o else x for x, o in zip(outs, own, strict=True)]
+        primals = [held(x.value) if o else x for x, o in zip(outs, own, strict=True)]
         tangents = [tangent_of(x) if o else zeros_like(x) for x, o in zip(outs, own, strict=True) if floating(x)]
         return (*primals, *tangents)
 

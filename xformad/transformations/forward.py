@@ -13,7 +13,7 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.graph import Graph
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import held, spec_of
 from xformad.core.operands import refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
@@ -122,10 +122,10 @@ def push(
             aux = tree.map(lambda x: primal_of(x, interpreter), aux)
     leaves, structure = tree.flatten(out)
     primals, moved = [], []
-    for leaf in leaves:
+    for leaf in map(held, leaves):
         if type(leaf) is Tracer and leaf.interpreter is interpreter:
-            primals.append(leaf.value)
-            moved.append(tangent_of(leaf))
+            primals.append(held(leaf.value))
+            moved.append(held(tangent_of(leaf)))
         else:
             primals.append(constant(leaf))
             moved.append(still(leaf))
@@ -137,7 +137,8 @@ def is_none(x: Any) -> bool:
 
 
 def primal_of(x: Value, interpreter: Jvp) -> Value:
-    return x.value if type(x) is Tracer and x.interpreter is interpreter else x
+    x = held(x)
+    return held(x.value) if type(x) is Tracer and x.interpreter is interpreter else x
 
 
 def still(leaf: Value) -> Value:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import held, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import ArgumentError, DifferentiationError, TreeError
@@ -133,7 +133,7 @@ class Prepared:
                         start += int(np.size(leaf))
                     else:
                         smooth = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fc"
-                        leaves.append(interpreter.varying(leaf) if smooth else leaf)
+                        leaves.append(interpreter.varying_input(leaf) if smooth else leaf)
                 tracers[part.key] = tree.unflatten(part.structure, leaves)
             positional = [tracers[part.key] for part in self.parts if isinstance(part.key, int)]
             out = fun(*positional, **{key: x for key, x in tracers.items() if isinstance(key, str)})
@@ -141,7 +141,7 @@ class Prepared:
                 out = paired(out)[0]
             found = [Dependence.none(0, self.width)]
             dtype = self.dtype
-            for leaf in tree.leaves_of(out):
+            for leaf in map(held, tree.leaves_of(out)):
                 shape, kind = spec_of(leaf)
                 if kind.kind not in "fc":
                     raise DifferentiationError(f"{self.name} needs floating-point results, but got dtype {kind}")

@@ -13,7 +13,7 @@ from numpy import float64, ndarray
 
 from xformad import tree
 from xformad.core.graph import Node
-from xformad.core.interpreter import SCALAR, dtype_of, spec_of
+from xformad.core.interpreter import SCALAR, dtype_of, held, spec_of
 from xformad.core.operands import WHAT_TO_WRITE, refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
@@ -99,15 +99,19 @@ class Record:
 
     def __init__(self, arguments: list[Argument], tape: Vjp, out: Any, aux: Any) -> None:
         self.nodes: list[Node | None]
+        out = held(out)
         if type(out) in NUMBERS:
             self.structure = tree.LEAF
             node = node_of(out, tape)
             self.nodes = [node]
-            self.leaves = [constant(out) if node is None else out.value]
+            self.leaves = [constant(out) if node is None else held(out.value)]
         else:
             leaves, self.structure = tree.flatten(out)
+            leaves = [held(x) for x in leaves]
             self.nodes = [node_of(x, tape) for x in leaves]
-            self.leaves = [constant(x) if node is None else x.value for x, node in zip(leaves, self.nodes, strict=True)]
+            self.leaves = [
+                constant(x) if node is None else held(x.value) for x, node in zip(leaves, self.nodes, strict=True)
+            ]
         self.aux = aux
         self.arguments = arguments
 
@@ -134,15 +138,15 @@ class Record:
 
     def send(self, seeds: list[tuple[Node, Value]], cotangents: list[Value]) -> list[Any]:
         arguments = self.arguments
-        held = list(cotangents)
+        taken = list(cotangents)
         if len(arguments) == 1 and arguments[0].structure is tree.LEAF and arguments[0].nodes[0] is not None:
             argument = arguments[0]
             node = argument.nodes[0]
             assert node is not None
-            return [finished(backward_pass(seeds, [node])[0], argument.leaves[0], node, held)]
+            return [finished(backward_pass(seeds, [node])[0], argument.leaves[0], node, taken)]
         inputs = [node for argument in arguments for node in argument.nodes if node is not None]
         gradients = iter(backward_pass(seeds, inputs))
-        return [like(argument, gradients, held) for argument in arguments]
+        return [like(argument, gradients, taken) for argument in arguments]
 
 
 def node_of(x: Value, tape: Vjp) -> Node | None:
@@ -157,7 +161,7 @@ def constant(x: Value) -> Value:
     return x
 
 
-def like(argument: Argument, gradients: Any, held: list[Value]) -> Any:
+def like(argument: Argument, gradients: Any, taken: list[Value]) -> Any:
     """The gradient of an argument, in its containers. No two arrays share memory, nor does one with a cotangent."""
     leaves = []
     for i, (leaf, node) in enumerate(zip(argument.leaves, argument.nodes, strict=True)):
@@ -171,12 +175,12 @@ def like(argument: Argument, gradients: Any, held: list[Value]) -> Any:
                 f"the leaf {path} of an argument is an array of dtype {node.dtype}, which has no derivative, but the "
                 "result depends on it; cast it to a floating-point dtype: x.astype(float)"
             )
-        leaves.append(finished(g, leaf, node, held))
+        leaves.append(finished(g, leaf, node, taken))
     return leaves[0] if argument.structure is tree.LEAF else tree.unflatten(argument.structure, leaves)
 
 
-def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
-    """A gradient as the user gets it: of the leaf's shape and dtype, in memory of its own, like none of those `held`."""
+def finished(g: Value, leaf: Value, node: Node, taken: list[Value]) -> Value:
+    """A gradient as the user gets it: of the leaf's shape and dtype, in memory of its own, like none of those `taken`."""
     if type(g) is float64 and node.spec is SCALAR and type(leaf) is not ndarray:
         return g
     shape, dtype = node.spec
@@ -185,18 +189,18 @@ def finished(g: Value, leaf: Value, node: Node, held: list[Value]) -> Value:
     if g is None:
         return np.zeros(shape, dtype) if isinstance(leaf, ndarray) or shape else dtype.type(0)
     if type(g) is Tracer:
-        return g
+        return held(g)
     if type(leaf) is not ndarray and shape == ():
         return dtype.type(g)
     if type(g) is not ndarray or g.dtype is not dtype:
         g = np.asarray(g, dtype) if isinstance(g, NUMERIC) else g
     if type(g) is ndarray:
         shared = g.base is not None or not g.flags.writeable
-        for other in held:
+        for other in taken:
             shared = shared or g is other
         if shared:
             g = g.copy()
-        held.append(g)
+        taken.append(g)
     return g
 
 
@@ -253,7 +257,8 @@ def paired(out: Any) -> tuple[Any, Any]:
 
 def lowered(x: Value, tape: Vjp) -> Value:
     """What a value of the function is outside of it."""
-    return x.value if type(x) is Tracer and x.interpreter is tape else x
+    x = held(x)
+    return held(x.value) if type(x) is Tracer and x.interpreter is tape else x
 
 
 def ones_like_output(record: Record, what: str) -> list[Value]:

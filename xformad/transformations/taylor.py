@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import held, spec_of
 from xformad.core.operands import refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
@@ -145,13 +145,21 @@ def expand_side(
         aux = None
         if has_aux:
             out, aux = paired(out)
-            aux = tree.map(lambda x: x.value if type(x) is Tracer and x.interpreter is interpreter else x, aux)
+            aux = tree.map(lambda x: at_zero(x, interpreter), aux)
     leaves, structure = tree.flatten(out)
     series = [
-        [x.value, *x.extra] if type(x) is Tracer and x.interpreter is interpreter else [constant(x), *[None] * order]
-        for x in leaves
+        [held(x.value), *map(held, x.extra)]
+        if type(x) is Tracer and x.interpreter is interpreter
+        else [constant(x), *[None] * order]
+        for x in map(held, leaves)
     ]
     return Expanded(series, structure, aux, interpreter.kinks)
+
+
+def at_zero(x: Value, interpreter: Taylor) -> Value:
+    """The value of what may be a series."""
+    x = held(x)
+    return held(x.value) if type(x) is Tracer and x.interpreter is interpreter else x
 
 
 def check_smooth(fun: Callable[..., Any], right: Expanded, left: Expanded) -> None:

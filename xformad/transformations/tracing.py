@@ -7,6 +7,7 @@ from typing import Any, ParamSpec
 
 from xformad import tree
 from xformad.core.graph import Graph, Node
+from xformad.core.interpreter import held
 from xformad.core.primitive import Tracer
 from xformad.interpreters.evaluate import owned
 from xformad.interpreters.trace import Trace
@@ -19,11 +20,12 @@ P = ParamSpec("P")
 def run_trace(fun: Callable[..., Any], options: None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
     leaves, in_structure = tree.flatten(args)
     with Trace(fun) as interpreter:
-        tracers = [interpreter.input(constant(leaf)) for leaf in leaves]
+        tracers = [interpreter.input(held(constant(leaf))) for leaf in leaves]
         out = fun(*tree.unflatten(in_structure, tracers), **kwargs)
     results, out_structure = tree.flatten(out)
     outputs = tuple(
-        x.extra if type(x) is Tracer and x.interpreter is interpreter else owned(constant(x)) for x in results
+        x.extra if type(x) is Tracer and x.interpreter is interpreter else owned(constant(x))
+        for x in map(held, results)
     )
     inputs = tuple(tracer.extra for tracer in tracers)
     return Graph(

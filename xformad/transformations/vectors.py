@@ -17,7 +17,7 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.graph import describe
-from xformad.core.interpreter import dtype_of, shape_of, spec_of
+from xformad.core.interpreter import dtype_of, held, shape_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Value
@@ -195,7 +195,7 @@ def plain_function(fun: Callable[..., Value], what: str) -> Callable[..., np.nda
     """
 
     def call(*args: Value) -> np.ndarray[Any, Any]:
-        found = fun(*args)
+        found = held(fun(*args))
         if type(found) is Tracer:
             raise DifferentiationError(
                 f"{what} depends on a value traced by {found.interpreter.name} that it holds where xformad does not look, "

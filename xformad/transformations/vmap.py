@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import shape_of, spec_of
+from xformad.core.interpreter import held, shape_of, spec_of
 from xformad.core.operands import refuse_unfit
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
@@ -184,6 +184,7 @@ def run_path(fun: Callable[..., Any], arguments: Arguments, members: Any) -> Pat
         args, kwargs = tree.unflatten(arguments.structure, leaves)
         try:
             found, structure = tree.flatten(fun(*args, **kwargs))
+            found = list(map(held, found))
         except (Split, Exception) as error:  # also an error that came of a caught Split counts as one
             if type(error) is UnsettledError and error.tracer.interpreter is batch:
                 batch.settle(error.tracer)
@@ -192,7 +193,7 @@ def run_path(fun: Callable[..., Any], arguments: Arguments, members: Any) -> Pat
     if batch.parted is not None:
         return batch.parted
     batched = [type(x) is Tracer and x.interpreter is batch for x in found]
-    return Path(members, structure, [x.value if b else x for x, b in zip(found, batched, strict=True)], batched)
+    return Path(members, structure, [held(x.value) if b else x for x, b in zip(found, batched, strict=True)], batched)
 
 
 def joined(fun: Callable[..., Any], paths: list[Path], size: int, out_axes: Axes) -> Any:
