@@ -156,7 +156,7 @@ class Interpreter(ABC):
         plain = re.sub(r"\bx\b", value, how)
         raise ConcretizationError(
             f"{how} at {user_line()} would drop the {self.carries} of a value traced by {self.name}; use NumPy's functions "
-            "on it and build arrays with xformad.numpy.array or numpy.stack; "
+            "on it, build arrays with xformad.numpy.array or numpy.stack, or fill one made by xformad.numpy.zeros; "
             f"to drop the {self.carries} on purpose, write {plain}"
         )
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy import dtype, ndarray
 
-from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS, unsupported
+from xformad.core.dispatch import ATTRIBUTES, FUNCTIONS, METHODS, UFUNC_METHODS, UFUNCS
 from xformad.core.guarded import guarded
 from xformad.core.index import index_value, plain_slice
 from xformad.core.operands import OPERANDS, as_operand
@@ -191,7 +191,7 @@ class Tracer:
     ) -> Value:
         face = FUNCTIONS.get(function)
         if face is None:
-            raise UnsupportedError(unsupported(function))
+            return METHODS["__unknown__"](function, args, kwargs)
         return METHODS["__out__"](face, args, kwargs) if "out" in kwargs else face(*args, **kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> ndarray[Any, Any]:

@@ -14,6 +14,8 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final, final
 
+import numpy as np
+
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.typing import Params, Value
 
@@ -47,6 +49,16 @@ def argument(interpreter: Interpreter, value: Value, extra: Any) -> Tracer:
     tracer = Tracer(interpreter, value, extra)
     tracer.memory = ARGUMENT
     return tracer
+
+
+def lent(x: Value) -> Value:
+    """A value for a function that must not write into it, as it may be run on a copy, more than once, or in vain."""
+    if type(x) is Tracer:
+        return argument(x.interpreter, x.value, x.extra)
+    if type(x) is np.ndarray:
+        x = x.view()
+        x.flags.writeable = False
+    return x
 
 
 def link(base: Tracer, view: Tracer, primitive: Primitive | None, params: Params) -> None:

@@ -268,6 +268,6 @@ class Batch(Interpreter):
             raise UnsettledError(tracer)
         raise ConcretizationError(
             f"{how} at {user_line()} needs a plain value, but under vmap x stands for {self.size} examples; use NumPy's "
-            "functions on it, build arrays with xformad.numpy.array or numpy.stack, and index plain arrays with "
+            "functions on it, build or fill arrays of xformad.numpy (array, stack, zeros), and index plain arrays with "
             "xformad.numpy.take(a, x, axis=0)"
         )

@@ -21,7 +21,7 @@ from xformad.core.interpreter import shape_of, stack
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import ConcretizationError
-from xformad.numpy.memory import detached, writable
+from xformad.numpy.memory import MEMORY, aliased, detached, writable
 from xformad.operations import joining
 from xformad.operations import shape as operations
 
@@ -35,7 +35,7 @@ def array(object: Any, *args: Any, **kwargs: Any) -> Value:
     >>> array([1.0, 2.0], dtype="float32")
     array([1., 2.], dtype=float32)
     """
-    if type(object) is Tracer:
+    if type(object) is Tracer or (stack.live and type(object) in (list, tuple) and Tracer in map(type, object)):
         return array_of(object, *args, **kwargs)
     try:
         made = np.array(object, *args, **kwargs) if args or kwargs else numpy_array(object)
@@ -58,14 +58,27 @@ def array_of(
     like: Any = None,
 ) -> Value:
     """`numpy.array` of what holds traced values."""
-    del order, subok, ndmax, like
+    del subok, ndmax, like
     result = assembled(object)
     if dtype is not None and np.dtype(dtype) != result.dtype:
         result = result.astype(dtype)
-    elif result is object and copy:
-        result = operations.copy(result, order="K")
+    elif result is object:
+        result = operations.copy(result, order="K") if copy else laid_out(result, order)
     shape = shape_of(result)
     return result if len(shape) >= ndmin else np.reshape(result, (1,) * (ndmin - len(shape)) + shape)
+
+
+def laid_out(x: Tracer, order: str | None) -> Value:
+    """A traced array in an order in memory, `"C"` or `"F"`: NumPy copies where it does not lie in that."""
+    if order is None or order in "KA":
+        return x
+    if x.interpreter is MEMORY:
+        window = x.extra
+        if window.frozen or not window.storage.certain:
+            return aliased(x, x)
+        flags = window.positions().flags
+        return x if (flags.c_contiguous if order == "C" else flags.f_contiguous) else detached(x)
+    return x if x.memory is None and sum(n != 1 for n in x.shape) <= 1 else aliased(x, x)
 
 
 def asarray(a: Any, *args: Any, **kwargs: Any) -> Value:
@@ -74,6 +87,8 @@ def asarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     >>> asarray([1.0, 2.0])
     array([1., 2.])
     """
+    if type(a) is Tracer:
+        return asarray_of(a, *args, **kwargs)
     try:
         return np.asarray(a, *args, **kwargs) if args or kwargs else numpy_asarray(a)
     except ConcretizationError:
@@ -86,6 +101,8 @@ def asanyarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     >>> asanyarray([1.0, 2.0])
     array([1., 2.])
     """
+    if type(a) is Tracer:
+        return asarray_of(a, *args, **kwargs)
     try:
         return np.asanyarray(a, *args, **kwargs) if args or kwargs else numpy_asanyarray(a)
     except ConcretizationError:
@@ -106,6 +123,8 @@ def ascontiguousarray(a: Any, *args: Any, **kwargs: Any) -> Value:
     >>> ascontiguousarray(2.0)
     array([2.])
     """
+    if type(a) is Tracer:
+        return contiguous_of(a, *args, **kwargs)
     try:
         return np.ascontiguousarray(a, *args, **kwargs) if args or kwargs else numpy_ascontiguousarray(a)
     except ConcretizationError:
@@ -114,7 +133,7 @@ def ascontiguousarray(a: Any, *args: Any, **kwargs: Any) -> Value:
 
 def contiguous_of(a: Any, dtype: Any = None, *, like: Any = None) -> Value:
     """`numpy.ascontiguousarray` of what holds traced values."""
-    return array_of(a, dtype, copy=False, ndmin=1, like=like)
+    return array_of(a, dtype, copy=False, order="C", ndmin=1, like=like)
 
 
 def assembled(x: Any) -> Value:

@@ -12,7 +12,7 @@ from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
-from xformad.numpy.memory import detached, writable
+from xformad.numpy.memory import aliased, detached, writable
 from xformad.numpy.shapes import integers, plain
 from xformad.operations import shape as operations
 
@@ -20,6 +20,8 @@ from xformad.operations import shape as operations
 @implements(np.astype)
 def astype(x: Value, dtype: Any, /, *, copy: bool = True, device: None = None) -> Value:
     to = np.dtype(dtype)
+    if not copy and to == dtype_of(x):
+        return x
     if to.kind in "fc":
         return operations.astype(x, dtype=to)
     if to.kind not in "iub":
@@ -40,7 +42,9 @@ def astype_method(
         raise TypeError(
             f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} according to the rule '{casting}'"
         )
-    return astype(x, dtype, copy=copy)
+    if copy or np.dtype(dtype) != x.dtype:
+        return astype(x, dtype)
+    return x if order == "K" else aliased(operations.astype(x, dtype=x.dtype), x)
 
 
 @implements(np.copy)

@@ -61,7 +61,8 @@ def refuse_out(out: object, name: str) -> None:
     """Refuse an `out=` argument."""
     if out is not None:
         raise UnsupportedError(
-            f"numpy.{name} with out= is not supported on traced arrays; use its result: y = {name}(x)"
+            f"{name} with out= is supported on traced arrays as a function of NumPy, out by keyword: "
+            f"numpy.{name}(x, out=y); or use its result: y = {name}(x)"
         )
 
 

@@ -45,8 +45,8 @@ def converted(x: Tracer) -> Window:
         return window
     if x.memory is ARGUMENT:
         raise UnsupportedError(
-            f"the assignment at {user_line()} would write into an argument of the function under transformation; "
-            "copy it first: x = xformad.numpy.array(x)"
+            f"the assignment at {user_line()} would write into an argument of a function under transformation, or into an "
+            "array from outside of it; copy it first: x = xformad.numpy.array(x)"
         )
     if type(x.memory) is Origin and x.memory.primitive is not operations.broadcast and owns_all(x):
         x.memory = None
@@ -113,6 +113,8 @@ def write(x: Tracer, index: Any, v: Value) -> None:
         static, arrays, v = (), (), np.where(arrays[0], fitted(v, (), storage.dtype), window.value())
     key = None if arrays else key_of(window, static)
     if key is not None:
+        if key and len(key) == len(storage.shape) and shape_of(v):
+            raise ValueError("setting an array element with a sequence.")
         storage.put(key, fitted(v, storage.shape[len(key) :], storage.dtype))
     elif window.parent is None:
         shape = shape_of(getitem(np.broadcast_to(False, window.shape), *arrays, index=static))
@@ -225,15 +227,23 @@ def write_result(x: Tracer, out: Value, name: str) -> None:
         x.interpreter, x.value, x.extra = out.interpreter, out.value, out.extra
 
 
+def is_array(x: Value) -> bool:
+    """Whether something of no axes is an array."""
+    return type(x) is np.ndarray and not x.ndim
+
+
 def augmented(name: str) -> Callable[[Tracer, Value], Value]:
     """The method of `x += y` and its like. A number is left to `x = x + y`."""
     compute = getattr(operator, name)
+    rebind = Tracer.__dict__[f"__{name.strip('_')}__"]
 
     def method(self: Tracer, other: Value) -> Value:
-        if self.interpreter is not MEMORY and type(self.memory) is not Origin and not self.shape:
-            return NotImplemented
-        if self.interpreter is not MEMORY and self.memory is ARGUMENT:
-            converted(self)  # refuses
+        interpreter = self.interpreter
+        if type(self.memory) is not Origin and interpreter is not MEMORY:
+            if not interpreter.spec(self)[0] and (self.memory is not ARGUMENT or not is_array(interpreter.plain(self))):
+                return rebind(self, other)
+            if self.memory is ARGUMENT:
+                converted(self)  # refuses
         out = compute(self, other)
         write_result(self, out, name)
         return self

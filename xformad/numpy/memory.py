@@ -29,7 +29,7 @@ from xformad.core.interpreter import Interpreter, agreed, held, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
-from xformad.core.views import ViewPrimitive, link
+from xformad.core.views import ViewPrimitive, lent, link
 from xformad.errors import ConcretizationError, UnsupportedError
 from xformad.operations import shape as operations
 from xformad.operations.assignment import setitem
@@ -269,7 +269,8 @@ class Memory(Interpreter):
         if len(args) == 1 and (primitive is getitem or type(primitive) is ViewPrimitive):
             return self.view(args[0], primitive, params)
         if primitive.multiple:  # it may hold functions of the user's
-            return tuple(map(writable, primitive.bind(*map(held, args), **params)))
+            found = primitive.bind(*[lent(held(x)) for x in args], **params)
+            return tuple([held(x) if type(x) is Tracer else writable(x) for x in found])
         values = [x.extra.value() if type(x) is Tracer and x.interpreter is self else x for x in args]
         return writable(primitive.bind(*values, **params))
 
@@ -366,7 +367,7 @@ def writable(value: Value, own: bool = False, order: str | None = None) -> Value
         own: whether nobody else has it.
         order: how it lies in memory, if it lies there as in a program of plain NumPy.
     """
-    if type(value) is not np.ndarray or not value.ndim or value.dtype.kind not in "fciub" or not stack.live:
+    if type(value) is not np.ndarray or value.dtype.kind not in "fciub" or not stack.live:
         return value
     laid_out = order or ("F" if value.flags.fnc else "C")
     storage = Storage(value, value.shape, value.dtype, order is not None, laid_out, own)

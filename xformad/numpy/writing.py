@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from xformad.core.dispatch import METHODS, UFUNC_METHODS
+from xformad import tree
+from xformad.core.dispatch import METHODS, UFUNC_METHODS, unsupported
 from xformad.core.index import assemble
 from xformad.core.interpreter import dtype_of, held, shape_of
 from xformad.core.primitive import Tracer
@@ -20,6 +21,7 @@ from xformad.numpy.elementwise import call
 from xformad.numpy.implements import as_array, implements
 from xformad.numpy.in_place import fitted, write, write_result
 from xformad.numpy.indexing import along_axis_index, parsed
+from xformad.numpy.memory import writable
 from xformad.numpy.sorting import partition, sort
 
 
@@ -150,6 +152,8 @@ def fill_diagonal(a: Value, val: Value, wrap: bool = False) -> None:
 
 @implements(method="fill")
 def fill(x: Tracer, value: Value) -> None:
+    if shape_of(as_array(value)):
+        raise ValueError("setting an array element with a sequence.")
     write(x, ..., value)
 
 
@@ -230,7 +234,20 @@ def function_into(face: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> V
     return into(None if out is None else destination(out, name), face(*args, **rest), name)
 
 
+def unknown(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
+    """A function without a face: NumPy's own, where no array holds traced values, on copies.
+
+    Raises:
+        UnsupportedError: if one does.
+    """
+    values = tree.map(held, (args, kwargs))
+    if any(type(x) is Tracer for x in tree.leaves_of(values)):
+        raise UnsupportedError(unsupported(function))
+    return tree.map(writable, function(*values[0], **values[1]))
+
+
 METHODS["__out__"] = function_into
+METHODS["__unknown__"] = unknown
 UFUNC_METHODS.update(
     {
         "__call__": call_into,

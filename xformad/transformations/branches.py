@@ -20,6 +20,7 @@ from xformad.core.interpreter import ndim_of, shape_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
+from xformad.core.views import lent
 from xformad.errors import TreeError
 from xformad.interpreters.batch import Batch
 from xformad.interpreters.batch_rules import Batched, batch_rules, widened
@@ -49,7 +50,7 @@ Branches = tuple[FlatFunction, ...]
 def switch_value(index: Value, *operands: Value, branches: Branches) -> tuple[Value, ...]:
     if type(index) is Tracer and index.interpreter.takes_every_branch:
         with np.errstate(all="ignore"):
-            found = [branch(*operands) for branch in branches]
+            found = [branch(*map(lent, operands)) for branch in branches]
         for others in found[1:]:
             check_alike(list(map(shape_of, found[0])), list(map(shape_of, others)), "a sparse derivative")
         return merged(index, found)

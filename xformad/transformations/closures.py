@@ -24,6 +24,7 @@ from xformad import tree
 from xformad.core.interpreter import stack
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
+from xformad.core.views import lent
 from xformad.transformations.transformed import Transformed
 
 PLAIN: Final = frozenset((int, float, complex, bool, str, bytes, type(None)))
@@ -125,7 +126,7 @@ class Closure:
         known, fun = self.last  # the steps of a loop have the same ones
         if all(x is y for x, y in zip(known, values, strict=True)):
             return fun
-        instead = {id(tracer): value for tracer, value in zip(self.tracers, values, strict=True)}
+        instead = {id(tracer): lent(value) for tracer, value in zip(self.tracers, values, strict=True)}
         rebuilt: Callable[..., Any] = self.rebuilt(self.fun, instead, {})
         self.last = (values, rebuilt)
         return rebuilt
