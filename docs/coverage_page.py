@@ -163,8 +163,8 @@ All operators of Python work on traced arrays: arithmetic, comparison, shifts, `
 indexing, `len`, iteration, `in`.
 
 The methods `reduce`, `accumulate`, `reduceat` and `outer` of ufuncs work for every ufunc of two arguments that is listed,
-one after the other where the order matters. Reductions take `where=` and `initial=`. Options `out=` and, for ufuncs,
-`where=` are refused.
+one after the other where the order matters. Reductions take `where=` and `initial=`. `out=` writes into arrays
+that the program made ([in-place programs](in_place.md)); without it, `where=` of ufuncs is refused.
 
 ## What is accounted for
 

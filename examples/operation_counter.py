@@ -280,7 +280,7 @@ def sorting(out: Shape, x: Shape, **params: Any) -> float:
 def register() -> None:
     """Fill the table."""
     moves = (
-        "reshape transpose flip roll broadcast pad copy astype spread getitem concatenate stack where stop_gradient real "
+        "reshape ravel transpose flip roll broadcast setitem pad copy astype spread getitem concatenate stack where stop_gradient real "
         "imag discretize replacement positive nonzero"
     )
     elementary = (

@@ -299,10 +299,10 @@ def slogdet(name: str, a: Operand) -> tuple[Unit, Unit]:
 def register() -> None:
     """Fill the table."""
     rules: dict[Rule, str] = {
-        same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack",
+        same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack setitem",
         first: (
             "negative positive absolute fabs conjugate real imag sum max min cumsum norm whole_norm power_norm reshape "
-            "transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing "
+            "ravel transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing "
             "fft rfft irfft"
         ),
         compared: (

@@ -204,8 +204,9 @@ def test_conversions_are_refused(convert: Callable[[Any], Any], how: str, x: Any
     if how.startswith("numpy"):
         instead = "numpy.asarray(xformad.stop_gradient(x))"
     assert seen(lambda x: _message(ConcretizationError, lambda: convert(x)), x) == (
-        f"{how} at {line} would drop the derivative of a value traced by grad; use NumPy's functions on it and build "
-        "arrays with xformad.numpy.array or numpy.stack; to drop the derivative on purpose, write " + instead
+        f"{how} at {line} would drop the derivative of a value traced by grad; use NumPy's functions on it, build "
+        "arrays with xformad.numpy.array or numpy.stack, or fill one made by xformad.numpy.zeros; to drop the derivative on "
+        "purpose, write " + instead
     )
 
 
@@ -221,7 +222,7 @@ def test_assignment_into_a_plain_array() -> None:
         grad(f)(2.0)
     cause = error.value if isinstance(error.value, ConcretizationError) else error.value.__cause__
     assert isinstance(cause, ConcretizationError)
-    assert "xformad.numpy.array or numpy.stack" in str(cause)
+    assert "or fill one made by xformad.numpy.zeros" in str(cause)
     assert f"{__file__}:{f.__code__.co_firstlineno + 2}" in str(cause)
 
     def g(x: Any) -> Any:
@@ -240,9 +241,10 @@ def test_assignment_into_a_traced_array() -> None:
 
     with pytest.raises(UnsupportedError) as error:
         grad(f)(VECTOR)
+    line = f"{__file__}:{f.__code__.co_firstlineno + 1}"
     assert str(error.value) == (
-        "assignment into a traced array is not supported; build the result with xformad.numpy.array, "
-        "numpy.stack, numpy.concatenate or numpy.where"
+        f"the assignment at {line} would write into an argument of a function under transformation, or into an array from "
+        "outside of it; copy it first: x = xformad.numpy.array(x)"
     )
 
     def augmented(x: Any) -> Any:
@@ -250,14 +252,18 @@ def test_assignment_into_a_traced_array() -> None:
         out += x
         return np.sum(out)
 
-    with pytest.raises(UnsupportedError) as error:
+    with pytest.raises(ConcretizationError) as error:
         grad(augmented)(VECTOR)
-    assert str(error.value) == ("numpy.add with out= is not supported on traced arrays; use its result: y = add(x)")
+    line = f"{__file__}:{augmented.__code__.co_firstlineno + 2}"
+    assert str(error.value) == (
+        f"numpy.add at {line} would write traced values into a plain array and drop what is traced; make the array by "
+        "xformad.numpy.zeros, array or another function of xformad.numpy, inside of the function"
+    )
 
 
-def test_augmented_assignment_of_a_traced_value_rebinds_the_name() -> None:
+def test_augmented_assignment_of_a_traced_result() -> None:
     def f(x: Any) -> Any:
-        y = x
+        y = +x
         y += x
         y *= x
         y -= 1
