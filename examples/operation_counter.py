@@ -280,8 +280,8 @@ def sorting(out: Shape, x: Shape, **params: Any) -> float:
 def register() -> None:
     """Fill the table."""
     moves = (
-        "reshape ravel transpose flip roll broadcast setitem pad copy astype spread getitem concatenate stack where stop_gradient real "
-        "imag discretize replacement positive nonzero"
+        "reshape ravel transpose flip roll broadcast setitem pad copy astype spread getitem concatenate stack where "
+        "stop_gradient real imag discretize replacement positive nonzero"
     )
     elementary = (
         "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh "

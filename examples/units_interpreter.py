@@ -208,6 +208,12 @@ def same(name: str, *operands: Operand, **params: Any) -> Unit | None:
     return agreed(name, *operands)
 
 
+def written(name: str, x: Operand, v: Operand, *rest: Operand, **params: Any) -> Unit | None:
+    """The array and what is written into it agree; the others are indices."""
+    pure(name, *rest)
+    return agreed(name, x, v)
+
+
 def first(name: str, x: Operand, *rest: Operand, **params: Any) -> Unit:
     """The result has the unit of the first operand; the others are indices and the like."""
     pure(name, *rest)
@@ -299,7 +305,8 @@ def slogdet(name: str, a: Operand) -> tuple[Unit, Unit]:
 def register() -> None:
     """Fill the table."""
     rules: dict[Rule, str] = {
-        same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack setitem",
+        same: "bin_edges nextafter add subtract maximum minimum fmax fmin hypot remainder fmod concatenate stack",
+        written: "setitem",
         first: (
             "negative positive absolute fabs conjugate real imag sum max min cumsum norm whole_norm power_norm reshape "
             "ravel transpose flip roll broadcast spread getitem pad copy astype stop_gradient replacement ldexp spacing "

@@ -274,7 +274,18 @@ def some(choose: Choices, arrays: list[Any]) -> Any:
 
 
 def run(numbers: Iterable[int], x: Any, single: Any = np.float32) -> Any:
-    """The program of these numbers on an array of shape (2, 3, 2). All its arrays are read in the end.
+    """A number made of all arrays of the program of these numbers on an array of shape (2, 3, 2). For the arguments see
+    `arrays_of`.
+    """
+    total = 0.1 * np.sum(x * x)
+    for i, a in enumerate(arrays_of(numbers, x, single)):
+        weights = np.cos(np.arange(a.size).reshape(a.shape) + i)
+        total = total + np.sum(np.tanh(np.real(a)) * weights) + np.sum(np.sin(np.imag(a)) * weights)
+    return total
+
+
+def arrays_of(numbers: Iterable[int], x: Any, single: Any = np.float32) -> list[Any]:
+    """The arrays that the program of these numbers leaves.
 
     Args:
         numbers: what it does.
@@ -305,7 +316,9 @@ def run(numbers: Iterable[int], x: Any, single: Any = np.float32) -> Any:
             a[index] = np.tanh(part) * 0.9 + some(choose, arrays) if np.size(part) else 0.3
         elif kind == 5:
             v = some(choose, arrays)
-            arrays[place] = augmented(choose, a, v if np.ndim(v) == 0 or np.shape(v) == np.shape(a) else np.sum(v) * 0.2)
+            arrays[place] = augmented(
+                choose, a, v if np.ndim(v) == 0 or np.shape(v) == np.shape(a) else np.sum(v) * 0.2
+            )
         elif kind == 6:
             index = index_for(choose, a.shape)
             a[index] += 0.2 * np.sum(abs(choose.one_of(arrays)))
@@ -328,8 +341,4 @@ def run(numbers: Iterable[int], x: Any, single: Any = np.float32) -> Any:
             view_of(choose, view_of(choose, a))[index_for(choose, np.shape(a))] = 0.6
         del a
         arrays = [b if np.size(b) <= 100 else b[:1] * 1.0 for b in arrays if hasattr(b, "shape")] or [xnp.ones(2)]
-    total = 0.1 * np.sum(x * x)
-    for i, a in enumerate(arrays):
-        weights = np.cos(np.arange(a.size).reshape(a.shape) + i)
-        total = total + np.sum(np.tanh(np.real(a)) * weights) + np.sum(np.sin(np.imag(a)) * weights)
-    return total
+    return arrays

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -14,17 +12,10 @@ from tests.operations.case import Case
 from tests.operations.test_table import CASES
 from xformad import (
     XformadError,
-    evaluate,
-    grad,
     jvp,
-    taylor,
-    trace,
     tree,
-    value_and_grad,
     value_of,
-    vmap,
 )
-from xformad.testing import check_grads
 
 # Which functions give views: every case of the table of operations.
 

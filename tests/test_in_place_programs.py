@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.in_place_programs import DIRECTION, POINT, run
-from xformad import XformadError, evaluate, grad, jvp, taylor, trace, value_and_grad, vmap
+from tests.in_place_programs import DIRECTION, POINT, arrays_of, run
+from xformad import XformadError, checkpoint, evaluate, grad, jvp, scan, taylor, trace, value_and_grad, vjp, vmap
 
 REFUSALS = (XformadError, ValueError, IndexError, TypeError)
 
@@ -64,6 +64,35 @@ def test_numpys_numbers_or_an_error(numbers: list[int]) -> None:
         if found is not None:
             assert expected is not None, name
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+@given(programs)
+def test_arrays_that_a_program_returns(numbers: list[int]) -> None:
+    def program(x: Any) -> Any:
+        return arrays_of(numbers, x)
+
+    expected = outcome(lambda: program(POINT.copy()))
+    found = {
+        "jvp": outcome(lambda: jvp(program, (POINT,), (DIRECTION,))[0]),
+        "vjp": outcome(lambda: vjp(program, POINT)[0]),
+        "taylor": outcome(lambda: taylor(program, (POINT,), ((DIRECTION,),))[0]),
+        "trace": outcome(lambda: evaluate(trace(program)(POINT), POINT)),
+        "vmap": outcome(lambda: [a[1] for a in vmap(program)(BATCH)]),
+        "jvp of jvp": outcome(lambda: jvp(lambda x: jvp(program, (x,), (x,))[0], (POINT,), (DIRECTION,))[0]),
+        "scan": outcome(lambda: [a[0] for a in scan(lambda _, x: (None, program(x)), None, POINT[None])[1]]),
+        "traced scan": outcome(
+            lambda: jvp(
+                lambda y: [a[0] for a in scan(lambda _, x: (None, program(x)), None, y)[1]], *[(POINT[None],)] * 2
+            )[0]
+        ),
+        "traced checkpoint": outcome(lambda: vjp(checkpoint(program), POINT)[0]),
+    }
+    for name, arrays in found.items():
+        if arrays is not None:
+            assert expected is not None, name
+            for x, y in zip(arrays, expected, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8, err_msg=name)
+                assert np.asarray(x).dtype == np.asarray(y).dtype, name
 
 
 def slope(program: Callable[[Any], Any]) -> float | None:

@@ -270,7 +270,8 @@ def test_leaving_the_batch_is_refused() -> None:
     raises(
         ConcretizationError,
         "float(x) at ... needs a plain value, but under vmap x stands for 4 examples; use NumPy's functions on it, build "
-        "or fill arrays of xformad.numpy (array, stack, zeros), and index plain arrays with xformad.numpy.take(a, x, axis=0)",
+        "or fill arrays of xformad.numpy (array, stack, zeros), and index plain arrays with "
+        "xformad.numpy.take(a, x, axis=0)",
         lambda: vmap(lambda x: float(x))(SIGNS),
     )
     for leave in (np.asarray, lambda x: x.tolist(), lambda x: np.ones(2)[x]):

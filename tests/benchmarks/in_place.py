@@ -88,7 +88,9 @@ def main(argv: list[str] | None = None) -> None:
                 calls[f"{n}"], calls[f"{n} list"] = partial(ours, 0.99), partial(theirs, 0.99)
             times = interleaved(calls, options.seconds, rounds=3)
             growth = np.log(times[f"{LENGTHS[-1]}"] / times[f"{LENGTHS[0]}"]) / np.log(LENGTHS[-1] / LENGTHS[0])
-            shown = "  ".join(f"{readable(times[f'{n}']):>9} ({times[f'{n}'] / times[f'{n} list']:.2f})" for n in LENGTHS)
+            shown = "  ".join(
+                f"{readable(times[f'{n}']):>9} ({times[f'{n}'] / times[f'{n} list']:.2f})" for n in LENGTHS
+            )
             print(f"  {name:25}{shown}   as n^{growth:.2f}, target n^1.1")
 
 

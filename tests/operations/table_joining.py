@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests.operations.case import Case, Refused
-from xformad import UnsupportedError
+from xformad import ConcretizationError, UnsupportedError
 from xformad.numpy import creation
 
 X = np.random.default_rng(4).normal(size=(2, 3, 2))
@@ -97,7 +97,7 @@ CASES = [
 REFUSED = [
     Refused("concatenate ranks", lambda x: np.concatenate([x, V]), (A,), ValueError, "dimensions"),
     Refused("concatenate lengths", lambda x: np.concatenate([x, B[:, :2]]), (A,), ValueError, "dimension"),
-    Refused("concatenate out", lambda x: np.concatenate([x], out=A), (A,), UnsupportedError, "out="),
+    Refused("concatenate out", lambda x: np.concatenate([x], out=A), (A,), ConcretizationError, "into a plain array"),
     Refused("concatenate scalars", lambda x: np.concatenate([x, 1.0]), (0.5,), ValueError, "zero-dimensional"),
     Refused("stack shapes", lambda x: np.stack([x, B]), (A,), ValueError, "same shape"),
     Refused("split unequal", lambda x: np.split(x, 4), (LONG,), ValueError, "equal division"),

@@ -26,7 +26,7 @@ import numpy as np
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import INTERPRETING, user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
-from xformad.core.views import link_item
+from xformad.core.views import leave, link_item
 from xformad.errors import ConcretizationError, EscapedTracerError
 
 levels = itertools.count(1)
@@ -55,6 +55,7 @@ class Interpreter(ABC):
         takes_every_branch: whether `switch` and `cond` run all branches, where its tracers choose between them.
         level: larger is newer; 0 before the interpreter is entered.
         live: whether it is at work. The tracers of one that is not have escaped.
+        in_memory: whether the program has made memory to write into, while it was the newest one.
     """
 
     name: ClassVar[str] = "interpreter"
@@ -64,6 +65,7 @@ class Interpreter(ABC):
 
     level = 0
     live = False
+    in_memory = False
 
     def __init__(self, fun: Callable[..., Any] | None = None) -> None:
         self.fun = fun
@@ -84,6 +86,8 @@ class Interpreter(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self.in_memory and kind is None:
+            leave(self)
         self.live = False
         live = stack.live
         if live[-1] is self:
@@ -93,7 +97,11 @@ class Interpreter(ABC):
 
     def owns(self, value: Value) -> bool:
         """Whether a value is a tracer of this interpreter. Any other, an outer interpreter's included, is a constant."""
-        return type(value) is Tracer and value.interpreter is self
+        if type(value) is not Tracer:
+            return False
+        if value.interpreter.in_place:
+            value.interpreter.returned(value, self)
+        return value.interpreter is self
 
     @abstractmethod
     def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
@@ -122,6 +130,10 @@ class Interpreter(ABC):
     def held(self, tracer: Tracer) -> Value:
         """What a tracer stands for now, whatever the program writes into it later."""
         return Tracer(self, tracer.value, tracer.extra)
+
+    def returned(self, tracer: Tracer, interpreter: Interpreter) -> None:
+        """Called for a handle of memory that a function returned to an interpreter."""
+        del tracer, interpreter
 
     # What a tracer looks like from the program. Values are concrete, so the defaults ask the value.
 

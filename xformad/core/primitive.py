@@ -192,7 +192,7 @@ class Tracer:
         face = FUNCTIONS.get(function)
         if face is None:
             return METHODS["__unknown__"](function, args, kwargs)
-        return METHODS["__out__"](face, args, kwargs) if "out" in kwargs else face(*args, **kwargs)
+        return METHODS["__out__"](function, args, kwargs) if "out" in kwargs else face(*args, **kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> ndarray[Any, Any]:
         return as_array(self, self.interpreter.concretize)  # type: ignore[no-any-return]

@@ -44,6 +44,23 @@ class Origin(weakref.ref[Tracer]):
     params: Params
 
 
+@final
+class Ended(weakref.ref["Interpreter"]):
+    """Held by memory to write into, so that the interpreter in whose run it was made finds it when it ends."""
+
+    __slots__ = ("storage",)
+
+    storage: weakref.ref[Any]
+
+
+def leave(interpreter: Interpreter) -> None:
+    """Make what the program has written into ordinary tracers again, since it can be read only as long as one is live."""
+    for ended in weakref.getweakrefs(interpreter):
+        storage = ended.storage() if type(ended) is Ended else None
+        if storage is not None:
+            storage.release(interpreter)
+
+
 def argument(interpreter: Interpreter, value: Value, extra: Any) -> Tracer:
     """A tracer for an argument of a function."""
     tracer = Tracer(interpreter, value, extra)

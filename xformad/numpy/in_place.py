@@ -22,16 +22,15 @@ from xformad.core.views import ARGUMENT, Origin, owns_all, views_of
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array
 from xformad.numpy.indexing import parsed
-from xformad.numpy.memory import MEMORY, Storage, Window, frozen, key_of, view_of
+from xformad.numpy.memory import MEMORY, Window, frozen, key_of, view_of
+from xformad.numpy.storage import Storage
 from xformad.operations import shape as operations
 
 
 def become(handle: Tracer, window: Window) -> None:
     """Make an ordinary traced array, wherever the program holds it, a handle."""
     handle.interpreter = MEMORY
-    handle.value = None
-    handle.extra = window
-    handle.memory = None
+    window.storage.handle(handle, window)
 
 
 def converted(x: Tracer) -> Window:

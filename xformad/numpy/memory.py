@@ -11,9 +11,6 @@ own, `Memory`, that is newer than all others: operations on handles are applied 
 level below, where nothing is ever written into. A view is a handle of the same storage. It knows the positions of its
 entries there, and computes its value when it is asked for it and a write has happened since.
 
-Writes are collected. `out[i] = v` in a loop costs the same at each step, forward and backward: the entries written wait in
-a dictionary, where reading `out[i - 1]` finds them, until somebody needs the whole array.
-
 Which operations give views, and of what, NumPy says: they are applied to an array of the entries' positions.
 """
 
@@ -24,148 +21,14 @@ from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
-from xformad.core.index import ARRAY, assemble
 from xformad.core.interpreter import Interpreter, agreed, held, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
 from xformad.core.views import ViewPrimitive, lent, link
 from xformad.errors import ConcretizationError, UnsupportedError
+from xformad.numpy.storage import Key, Storage, release
 from xformad.operations import shape as operations
-from xformad.operations.assignment import setitem
-from xformad.operations.joining import stack as joined
-
-Key = tuple[int, ...]
-
-
-@final
-class Storage:
-    """Memory that handles share.
-
-    Args:
-        value: the array, which nothing writes into but this.
-        shape, dtype: of it.
-        certain: whether it lies in memory as it would in a program of plain NumPy.
-        order: how it lies there: "C" or "F".
-        own: whether nobody else has `value`, a plain array, so that it may be written into.
-
-    Attributes:
-        exposed: whether the program has the array as a plain one, by `numpy.asarray`: it must not become a traced one.
-        pending: values by the index of what they were written to: numbers, all for the same axes.
-        version: the number of writes.
-        level: of the newest interpreter at work when the storage was made.
-    """
-
-    __slots__ = (
-        *("certain", "dtype", "exposed", "level", "order", "own", "pending"),
-        *("places", "shape", "value", "version"),
-    )
-
-    def __init__(self, value: Value, shape: Shape, dtype: np.dtype[Any], certain: bool, order: str, own: bool) -> None:
-        self.value = value
-        self.shape = shape
-        self.dtype = dtype
-        self.certain = certain or sum(n != 1 for n in shape) <= 1
-        self.order = order
-        self.own = own
-        self.exposed = False
-        self.pending: dict[Key, Value] = {}
-        self.version = 0
-        self.level = stack.live[-1].level if stack.live else 0
-        self.places: Any = None
-
-    def positions(self) -> Any:
-        """An array whose entries are their own positions, laid out in memory as this one."""
-        if self.places is None:
-            numbered = np.arange(math.prod(self.shape)).reshape(self.shape)
-            self.places = np.asfortranarray(numbered) if self.order == "F" else numbered
-        return self.places
-
-    def settled(self) -> Value:
-        """The value of the whole array."""
-        if self.pending:
-            pending, self.pending = self.pending, {}
-            self.value = filled(self.value, pending, self.shape)
-            self.own = False
-        return self.shared(self.value)
-
-    def shared(self, value: Value) -> Value:
-        """The array or a view of it, for somebody who may keep it."""
-        if type(value) is np.ndarray:
-            if self.exposed:
-                return value.copy(order="K")
-            self.own = False
-        return value
-
-    def entry(self, key: Key) -> Value:
-        """What stands at an index of numbers, as many as those of what is pending, or more."""
-        if self.pending:
-            count = len(next(iter(self.pending)))
-            found = self.pending.get(key[:count])
-            if found is not None:
-                return found if len(key) == count else getitem(found, index=key[count:])
-        return self.shared(getitem(self.value, index=key))
-
-    def has(self, key: Key | None) -> bool:
-        """Whether `entry` knows what stands there."""
-        return key is not None and (not self.pending or len(next(iter(self.pending))) <= len(key))
-
-    def put(self, key: Key, v: Value) -> None:
-        """Write `v`, of the shape and dtype of what is there, at an index of numbers."""
-        if not key and not self.exposed:
-            self.pending.clear()
-            self.value, self.own = v, False
-        elif type(self.value) is not Tracer and type(v) is not Tracer and not self.pending:
-            self.owned()[key] = v
-        else:
-            self.check_hidden()
-            if self.pending and len(next(iter(self.pending))) != len(key):
-                self.settled()
-            self.pending[key] = v
-        self.version += 1
-
-    def assign(self, v: Value, index: Any, arrays: tuple[Value, ...]) -> None:
-        """Write `v`, of the shape and dtype of what is there, at an index."""
-        traced = type(v) is Tracer or any(type(array) is Tracer for array in arrays)
-        if traced or self.pending or type(self.value) is Tracer:
-            self.check_hidden()
-            self.value = setitem(self.settled(), v, *arrays, index=index)
-            self.own = type(self.value) is not Tracer
-        else:
-            self.owned()[assemble(index, arrays)] = v
-        self.version += 1
-
-    def check_hidden(self) -> None:
-        """Refuse traced values where the program has the array as a plain one.
-
-        Raises:
-            ConcretizationError: if it has.
-        """
-        if self.exposed:
-            raise ConcretizationError(
-                f"the assignment at {user_line()} of a traced value is into an array that the program has made a plain one "
-                "by numpy.asarray, which would not see it; use xformad.numpy.asarray, or xformad.value_of for a copy"
-            )
-
-    def owned(self) -> Any:
-        """The plain array, to be written into."""
-        if not self.own:
-            self.value, self.own = np.array(self.value, order="K"), True
-        return self.value
-
-
-def filled(value: Value, entries: dict[Key, Value], shape: Shape) -> Value:
-    """The array after these entries have been written."""
-    keys = sorted(entries)
-    outer = shape[: len(keys[0])]
-    parts = [entries[key] for key in keys]
-    if len(keys) == 1 and math.prod(outer) > 1:
-        return setitem(value, parts[0], index=keys[0])
-    whole = joined(*parts, axis=0)
-    if len(keys) == math.prod(outer):
-        return whole if len(outer) == 1 else operations.reshape(whole, shape=shape)
-    index = (ARRAY,) * len(outer)
-    return setitem(value, whole, *(np.array(each) for each in zip(*keys, strict=True)), index=index)
 
 
 @final
@@ -278,7 +141,7 @@ class Memory(Interpreter):
         """What a primitive that gives views gives: a view, a copy, or an entry."""
         window = view_of(handle.extra, primitive, params)
         if type(window) is Window:
-            return Tracer(self, None, window)
+            return handle_of(window)
         return held(window) if type(window) is Tracer else writable(window)
 
     def keeps_call(self, args: tuple[Value, ...]) -> bool:
@@ -287,6 +150,9 @@ class Memory(Interpreter):
     def held(self, tracer: Tracer) -> Value:
         value = tracer.extra.value()
         return value.copy() if type(value) is np.ndarray else held(value)
+
+    def returned(self, tracer: Tracer, interpreter: Interpreter) -> None:
+        release(tracer, interpreter)
 
     def spec(self, tracer: Tracer) -> ShapeDtype:
         return tracer.extra.shape, tracer.extra.storage.dtype
@@ -359,6 +225,14 @@ def key_of(window: Window, index: Any) -> Key | None:
 # Handles.
 
 
+def handle_of(window: Window) -> Tracer:
+    """A new handle."""
+    handle = Tracer.__new__(Tracer)
+    handle.interpreter = MEMORY
+    window.storage.handle(handle, window)
+    return handle
+
+
 def writable(value: Value, own: bool = False, order: str | None = None) -> Value:
     """A plain array made in a program under transformation, as a handle, so that traced values may be written into it.
 
@@ -371,7 +245,7 @@ def writable(value: Value, own: bool = False, order: str | None = None) -> Value
         return value
     laid_out = order or ("F" if value.flags.fnc else "C")
     storage = Storage(value, value.shape, value.dtype, order is not None, laid_out, own)
-    return Tracer(MEMORY, None, Window(storage, value.shape))
+    return handle_of(Window(storage, value.shape))
 
 
 def detached(x: Value) -> Value:
@@ -388,7 +262,7 @@ def aliased(out: Value, x: Value) -> Value:
         return out
     if x.interpreter is MEMORY:
         value = out.extra.value() if type(out) is Tracer and out.interpreter is MEMORY else out
-        return Tracer(MEMORY, None, frozen(x.extra.storage, value))
+        return handle_of(frozen(x.extra.storage, value))
     if type(out) is Tracer:
         out = held(out)
         link(x, out, None, {})

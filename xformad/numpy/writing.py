@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xformad import tree
-from xformad.core.dispatch import METHODS, UFUNC_METHODS, unsupported
+from xformad.core.dispatch import FUNCTIONS, METHODS, UFUNC_METHODS, unsupported
 from xformad.core.index import assemble
 from xformad.core.interpreter import dtype_of, held, shape_of
 from xformad.core.primitive import Tracer
@@ -226,12 +226,12 @@ def method_into(method: Any) -> Any:
     return face
 
 
-def function_into(face: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
+def function_into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
     """A function called with `out=`."""
     out = kwargs["out"]
     rest = {key: value for key, value in kwargs.items() if key != "out"}
-    name = f"numpy.{face.__name__}"
-    return into(None if out is None else destination(out, name), face(*args, **rest), name)
+    name = f"{function.__module__}.{function.__name__}"
+    return into(None if out is None else destination(out, name), FUNCTIONS[function](*args, **rest), name)
 
 
 def unknown(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
