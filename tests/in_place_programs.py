@@ -57,7 +57,8 @@ def index_for(choose: Choices, shape: tuple[int, ...]) -> Any:
         else:
             step = choose.one_of([None, 1, 2, -1, -2])
             bounds = sorted((choose.below(n + 1), choose.below(n + 1)))
-            parts.append(slice(None, None, step) if step is not None and step < 0 else slice(*bounds, step))
+            backward = step is not None and step < 0
+            parts.append(slice(None, None, step) if backward else slice(bounds[0], bounds[1], step))
         if choose.below(10) == 9:
             parts.append(None)
     if kind == 5:
@@ -256,8 +257,8 @@ def loop(choose: Choices, a: Any) -> None:
         for i, row in enumerate(a):
             row[...] = row * 0.5 + i
     else:
-        for i in np.ndindex(a.shape):
-            a[i] = np.cos(a[i]) + 0.1 * a[tuple(0 for _ in i)]
+        for place in np.ndindex(a.shape):
+            a[place] = np.cos(a[place]) + 0.1 * a[(0,) * a.ndim]
 
 
 def some(choose: Choices, arrays: list[Any]) -> Any:

@@ -52,7 +52,8 @@ def test_results_share_memory_with_arguments_as_in_numpy(case: Case, how: str, b
     try:
         expected = writes(case, copies, how, back)
     except (ValueError, DeprecationWarning) as error:
-        assert "read-only" in str(error) or "broadcast_arrays" in str(error)
+        if "read-only" not in str(error) and "broadcast_arrays" not in str(error):
+            raise
         expected = None
     found: list[Any] = []
     refused: list[Exception] = []

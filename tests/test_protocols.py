@@ -252,10 +252,10 @@ def test_assignment_into_a_traced_array() -> None:
         out += x
         return np.sum(out)
 
-    with pytest.raises(ConcretizationError) as error:
+    with pytest.raises(ConcretizationError) as refused:
         grad(augmented)(VECTOR)
     line = f"{__file__}:{augmented.__code__.co_firstlineno + 2}"
-    assert str(error.value) == (
+    assert str(refused.value) == (
         f"numpy.add at {line} would write traced values into a plain array and drop what is traced; make the array by "
         "xformad.numpy.zeros, array or another function of xformad.numpy, inside of the function"
     )

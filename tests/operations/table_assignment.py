@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,8 +69,8 @@ CASES = [
     Case("put_along_axis", after(lambda a, v: np.put_along_axis(a, np.array([[2], [0]]), v[:2, None], 1)), (A, V)),
     Case("copyto", after(lambda a, v: np.copyto(a, v, where=MASK)), (A, V)),
     Case("fill_diagonal", after(lambda a, v: np.fill_diagonal(a, v[:2])), (A, V)),
-    Case("add.at", after(lambda a, v: np.add.at(a, (ROWS, 0), v)), (A, V)),
-    Case("multiply.at", after(lambda a, v: np.multiply.at(a, (slice(None), 1), v[:2])), (A, V)),
+    Case("add.at", after(lambda a, v: np.add.at(a, cast(Any, (ROWS, 0)), v)), (A, V)),
+    Case("multiply.at", after(lambda a, v: np.multiply.at(a, cast(Any, (slice(None), 1)), v[:2])), (A, V)),
     Case("augmented", after(lambda a, v: a.__imul__(v)), (A, V)),
     Case("out of a ufunc", after(lambda a, v: np.multiply(a, v, out=a)), (A, V)),
     Case("out of a reduction", after(lambda a, v: np.sum(a * v, axis=0, out=a[1])), (A, V)),

@@ -102,14 +102,10 @@ def write(x: Tracer, index: Any, v: Value) -> None:
         static = ()
     if type(v) is Tracer and v.interpreter is MEMORY and not arrays and is_same(v.extra, window, static):
         return  # x[i] += y has written already
-    if (
-        static is ARRAY
-        and type(arrays[0]) is Tracer
-        and shape_of(v) == ()
-        and arrays[0].dtype.kind == "b"
-        and arrays[0].shape == window.shape
-    ):  # a mask that differs between examples, or may be another one at another point
-        static, arrays, v = (), (), np.where(arrays[0], fitted(v, (), storage.dtype), window.value())
+    mask = arrays[-1] if static is ARRAY else None
+    if type(mask) is Tracer and shape_of(v) == () and mask.interpreter.spec(mask) == (window.shape, bool):
+        # it may differ between examples, or be another one at another point
+        static, arrays, v = (), (), np.where(mask, fitted(v, (), storage.dtype), window.value())
     key = None if arrays else key_of(window, static)
     if key is not None:
         if key and len(key) == len(storage.shape) and shape_of(v):
