@@ -103,7 +103,7 @@ def write(x: Tracer, index: Any, v: Value) -> None:
     if type(v) is Tracer and v.interpreter is MEMORY and not arrays and is_same(v.extra, window, static):
         return  # x[i] += y has written already
     mask = arrays[-1] if static is ARRAY else None
-    if type(mask) is Tracer and shape_of(v) == () and mask.interpreter.spec(mask) == (window.shape, bool):
+    if type(mask) is Tracer and shape_of(v) == () and mask.dtype == bool and mask.shape == window.shape:
         # it may differ between examples, or be another one at another point
         static, arrays, v = (), (), np.where(mask, fitted(v, (), storage.dtype), window.value())
     key = None if arrays else key_of(window, static)
