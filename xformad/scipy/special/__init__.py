@@ -4,7 +4,7 @@
     >>> import scipy.special
     >>> from xformad import grad
     >>> grad(lambda x: np.sum(scipy.special.erf(x)))(np.array([0.0, 1.0]))
-    array([1.12837917, 0.41510750])
+    array([1.12837917, 0.4151075 ])
 
 Ufuncs are SciPy's own objects, which take traced arrays as they are. What else SciPy has, `logsumexp` for one, does not
 hand traced arrays over, so it has to be taken from here:

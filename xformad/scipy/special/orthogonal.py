@@ -122,7 +122,7 @@ if hasattr(scipy.special, "sph_harm_y"):  # since SciPy 1.15
 
         >>> from xformad import grad
         >>> grad(lambda theta: sph_harm_y(1, 0, theta, 0.0).real)(0.5).round(12)  # of sqrt(3 / (4 pi)) cos(theta)
-        np.float64(-0.234247732667)
+        np.float64(-0.234248522432)
         """
         if diff_n != 0:
             raise UnsupportedError(
