@@ -23,6 +23,9 @@ DESCRIBED: Final = "With what their docstrings say is differentiable"
 PLAIN: Final = "For plain arrays, being SciPy's own"
 REFUSALS: Final = "Refused"
 
+WRITERS: Final = frozenset(("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"))
+"""Functions that write into their first argument, which must not be one of the function under transformation."""
+
 TABLE: Final = Path(__file__).with_name("functions.tsv")
 
 
@@ -43,6 +46,17 @@ def scipy_modules() -> dict[str, Any]:
     found = [info.name for info in pkgutil.iter_modules(xformad.scipy.__path__) if info.ispkg]
     modules = {f"scipy.{name}": importlib.import_module(f"xformad.scipy.{name}") for name in found}
     return {name: module for name, module in modules.items() if hasattr(module, "__all__")}
+
+
+def on_a_copy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The result is what was written into."""
+
+    def call(array: Any, *args: Any) -> Any:
+        copy = xformad.numpy.array(array)
+        function(copy, *args)
+        return copy
+
+    return call
 
 
 def module_of(function: Any) -> str:
@@ -98,6 +112,8 @@ class Coverage:
 
     def ours(self, module: str, name: str, function: Any) -> Any:
         """The function that programs call: NumPy's where it dispatches, else that of xformad."""
+        if module == "numpy" and name in WRITERS:
+            return on_a_copy(function)
         if function in FUNCTIONS or function in UFUNCS or name.startswith("_"):
             return function
         if module.startswith("numpy"):

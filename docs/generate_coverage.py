@@ -73,6 +73,7 @@ SPECIAL: Final[dict[str, list[tuple[Any, ...]]]] = {
     "bincount": [(np.array([0, 1, 1]), VECTOR)],
     "digitize": [(VECTOR, np.array([0.0, 0.5, 1.0]))],
     "ix_": [(np.array([0, 1]), np.array([0, 1]))],
+    "full": [((3,), np.array(2.0))],
     "full_like": [(MATRIX, 2.0)],
     "polyder": [(VECTOR,)],
     "polyint": [(VECTOR,)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xformad import UnsupportedError, grad, value_and_grad, vjp
+from xformad import ConcretizationError, UnsupportedError, grad, value_and_grad, vjp
 
 VECTOR = np.array([0.5, 1.0, 2.0])
 
@@ -243,35 +244,12 @@ def test_keywords_of_ufuncs() -> None:
     ("fun", "text"),
     [
         (
-            lambda x: np.sin(x, out=np.zeros(3)),
-            "numpy.sin with out= is not supported on traced arrays; use its result: y = sin(x)",
-        ),
-        (
-            lambda x: np.sin(np.zeros(3), out=x),
-            "numpy.sin with out= is not supported on traced arrays; use its result: y = sin(x)",
-        ),
-        (
-            lambda x: np.sum(x, out=np.zeros(())),
-            "numpy.sum with out= is not supported on traced arrays; use its result: y = sum(x)",
-        ),
-        (
             lambda x: np.sin(x, where=np.array([True, False, True])),
             "numpy.sin with where= is not supported on traced arrays; use numpy.where(mask, numpy.sin(x), other)",
         ),
         (
-            lambda x: np.add.at(x, 0, 1.0),
-            (
-                "numpy.add.at writes in place, which is not supported on traced arrays; build the result with "
-                "numpy.bincount-like sums of x[index] or with numpy.where"
-            ),
-        ),
-        (
             lambda x: np.divide.reduce(x, where=x > 0),
             "numpy.divide.reduce with where= is not supported on traced arrays; reduce x[mask] instead",
-        ),
-        (
-            lambda x: np.hypot.reduce(x, out=np.zeros(())),
-            "numpy.hypot.reduce with out= is not supported on traced arrays; use its result: y = hypot.reduce(x)",
         ),
     ],
 )
@@ -279,3 +257,33 @@ def test_what_ufuncs_refuse(fun: Any, text: str) -> None:
     with pytest.raises(UnsupportedError) as error:
         grad(lambda x: np.sum(fun(x)))(VECTOR)
     assert str(error.value) == text
+
+
+@pytest.mark.parametrize(
+    ("fun", "name"),
+    [
+        (lambda x: np.sin(x, out=np.zeros(3)), "numpy.sin"),
+        (lambda x: np.sum(x, out=np.zeros(())), "numpy.sum"),
+        (lambda x: np.hypot.reduce(x, out=np.zeros(())), "numpy.hypot"),
+        (lambda x: np.add.at(np.zeros(3), 0, x[0]), "numpy.add.at"),
+    ],
+)
+def test_traced_values_are_not_written_into_plain_arrays(fun: Any, name: str) -> None:
+    with pytest.raises(ConcretizationError) as error:
+        grad(lambda x: np.sum(fun(x)))(VECTOR)
+    assert re.fullmatch(
+        f"{name} at .*test_operands.py:[0-9]+ would write traced values into a plain array and drop what is traced; make the "
+        "array by xformad.numpy.zeros, array or another function of xformad.numpy, inside of the function",
+        str(error.value),
+    )
+
+
+@pytest.mark.parametrize("fun", [lambda x: np.sin(np.zeros(3), out=x), lambda x: np.add.at(x, 0, 1.0)])
+def test_an_argument_is_not_written_into(fun: Any) -> None:
+    with pytest.raises(UnsupportedError) as error:
+        grad(lambda x: np.sum(fun(x)))(VECTOR)
+    assert re.fullmatch(
+        "the assignment at .*test_operands.py:[0-9]+ would write into an argument of .*; copy it first: "
+        r"x = xformad.numpy.array\(x\)",
+        str(error.value),
+    )
