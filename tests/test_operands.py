@@ -272,8 +272,8 @@ def test_traced_values_are_not_written_into_plain_arrays(fun: Any, name: str) ->
     with pytest.raises(ConcretizationError) as error:
         grad(lambda x: np.sum(fun(x)))(VECTOR)
     assert re.fullmatch(
-        f"{name} at .*test_operands.py:[0-9]+ would write traced values into a plain array and drop what is traced; make the "
-        "array by xformad.numpy.zeros, array or another function of xformad.numpy, inside of the function",
+        f"{name} at .*test_operands.py:[0-9]+ would write traced values into a plain array and drop what is traced; make "
+        "the array by xformad.numpy.zeros, array or another function of xformad.numpy, inside of the function",
         str(error.value),
     )
 
