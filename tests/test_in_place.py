@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,23 @@ import xformad.numpy as xnp
 from tests.operations.case import Case
 from tests.operations.test_table import CASES
 from xformad import (
+    UnsupportedError,
     XformadError,
+    checkpoint,
+    cond,
+    custom_vjp,
+    grad,
+    jacobian,
     jvp,
+    scan,
+    sparse_jacobian,
+    trace,
     tree,
     value_of,
+    vjp,
+    vmap,
 )
+from xformad.testing import check_grads
 
 # Which functions give views: every case of the table of operations.
 
@@ -71,3 +85,178 @@ def test_results_share_memory_with_arguments_as_in_numpy(case: Case, how: str, b
         assert len(found) == len(expected)
         for x, y in zip(found, expected, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-9)
+
+
+# What functions that are handed to calls may write into.
+
+X = np.array([1.0, 2.0, 3.0])
+
+
+def test_a_body_writes_into_arrays_that_it_makes() -> None:
+    def f(x: Any) -> Any:
+        def body(c: Any, xi: Any) -> Any:
+            out = xnp.zeros(2)
+            out[0] = xi * c
+            out[1] += c
+            return out[0] + out[1], out
+
+        c, outs = scan(body, 1.0, x)
+        return c + np.sum(outs)
+
+    check_grads(f, (X,), order=2)
+    np.testing.assert_allclose(vmap(f)(np.stack([X, 2 * X])), [f(X), f(2 * X)])
+
+
+def writing_body(x: Any) -> Any:
+    out = xnp.zeros(3)
+
+    def body(c: Any, xi: Any) -> Any:
+        out[0] = 2.0
+        return c + xi, None
+
+    return scan(body, 0.0, x)[0] + out[0]
+
+
+def writing_branch(x: Any) -> Any:
+    out = xnp.zeros(3)
+
+    def yes(y: Any) -> Any:
+        out[0] = 5.0
+        return y
+
+    return cond(x[0] > 0.5, yes, lambda y: -y, x[0]) + out[0]
+
+
+def writing_checkpoint(x: Any) -> Any:
+    out = xnp.zeros(3)
+    out[1] = x[1]
+
+    def inner(x: Any) -> Any:
+        out[0] = x[0]
+        return np.sum(x)
+
+    return checkpoint(inner)(x) + out[0]
+
+
+@pytest.mark.parametrize("f", [writing_body, writing_branch, writing_checkpoint])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: grad(f)(X),
+        lambda f: jvp(f, (X,), (X,)),
+        lambda f: vmap(f)(np.stack([X, X - 1])),
+        lambda f: trace(f)(X),
+        lambda f: sparse_jacobian(lambda x: f(x)[None], X)(X),
+    ],
+)
+def test_what_a_body_closes_over_is_read_only(f: Callable[[Any], Any], transform: Callable[[Any], Any]) -> None:
+    f(X.copy())  # without a transformation, it is as always
+    with pytest.raises((ValueError, UnsupportedError)) as error:
+        transform(f)
+    assert "read-only" in str(error.value) or "from outside of it" in str(error.value)
+
+
+def test_rules_of_users_do_not_write_into_what_they_are_given() -> None:
+    @custom_vjp
+    def f(x: Any) -> Any:
+        return np.sin(x)
+
+    def backward(x: Any, g: Any) -> Any:
+        g *= 2.0
+        return (g * np.cos(x),)
+
+    f.defvjp(lambda x: (np.sin(x), x), backward)
+    with pytest.raises(ValueError, match="read-only"):
+        grad(lambda x: np.sum(f(x) + x))(X)
+    cotangent = X.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        vjp(f, X)[1](cotangent)
+    assert cotangent.tolist() == X.tolist()
+
+
+def test_writes_into_outer_arrays_are_refused() -> None:
+    def f(x: Any) -> Any:
+        out = xnp.zeros(2)
+
+        def inner(y: Any) -> Any:
+            out[0] = y
+            return y * y
+
+        return grad(inner)(x) + out[0]
+
+    with pytest.raises(UnsupportedError, match="from outside of the function under grad"):
+        grad(f)(1.0)
+
+
+def test_functions_that_return_what_they_wrote_into() -> None:
+    def f(x: Any) -> Any:
+        out = xnp.zeros(4)
+        for i in range(1, 4):
+            out[i] = out[i - 1] + x[i - 1]
+        return {"all": out, "part": out[1:], "turned": out.reshape(2, 2).T}
+
+    value, tangent = jvp(f, (X,), (X,))
+    assert value["turned"].tolist() == [[0.0, 3.0], [1.0, 6.0]]
+    assert tangent["part"].tolist() == [1.0, 3.0, 6.0]
+    assert jacobian(lambda x: f(x)["part"])(X).tolist() == [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
+
+
+def test_numbers_are_rebound_and_arrays_of_no_axes_are_written_into() -> None:
+    def f(x: Any) -> Any:
+        total = xnp.zeros(())
+        same = total
+        for each in x:
+            total += each
+        number = x[0]
+        number += 1.0
+        return same * number
+
+    assert f(X) == 12.0
+    assert grad(f)(X).tolist() == [8.0, 2.0, 2.0]
+    with pytest.raises(UnsupportedError, match="copy it first"):
+        grad(lambda x: x.__iadd__(1.0))(np.array(2.0))
+
+
+def test_memory_is_freed_without_the_collector() -> None:
+    def f(x: Any) -> Any:
+        a = xnp.zeros((3, 3))
+        row, turned, y = a[0], a.T, 2 * x
+        z = y[1:]
+        row[1] = x[0]
+        turned[2] = x
+        y[0] = x[1]
+        return np.sum(a) + np.sum(z * z) + np.sum(y.reshape(3, 1))
+
+    runs: list[Callable[[], Any]] = [
+        lambda: grad(f)(X),
+        lambda: jvp(f, (X,), (X,)),
+        lambda: vmap(f)(np.stack([X, X])),
+        lambda: grad(lambda x: np.sum(grad(f)(x) ** 2))(X),
+    ]
+    for run in runs:
+        run()
+        gc.collect()
+        gc.disable()
+        try:
+            before = len(gc.get_objects())
+            for _ in range(20):
+                run()
+            assert len(gc.get_objects()) - before < 20
+        finally:
+            gc.enable()
+
+
+def test_an_element_at_a_time_takes_linear_time() -> None:
+    """What grows with the length is counted, not timed: the operations of the graph of the gradient."""
+
+    def fill(x: Any, n: int) -> Any:
+        out = xnp.ones(n)
+        for i in range(1, n):
+            out[i] = out[i - 1] * x
+        return np.sum(out)
+
+    entries = []
+    for n in (50, 100):
+        graph = trace(grad(lambda x, n=n: fill(x, n)))(0.9)  # type: ignore[misc]
+        entries.append(sum(int(np.prod(shape)) for shape, _ in (node.spec for node in graph.equations)))
+    assert entries[1] < 2.2 * entries[0]

@@ -213,8 +213,15 @@ def call_into(ufunc: Any, *inputs: Any, out: Any = None, where: Value = True, **
             destination(x, name)
     results = call(ufunc, *inputs, **options)
     if len(out) == 1:
-        return into(out[0], results, name, where)
-    return tuple([into(x, result, name, where) for x, result in zip(out, results, strict=True)])
+        return into(out[0], spread(results, out[0]), name, where)
+    return tuple([into(x, spread(result, x), name, where) for x, result in zip(out, results, strict=True)])
+
+
+def spread(result: Value, out: Value) -> Value:
+    """The result of a ufunc for `out`: the operands are broadcast to it."""
+    shape = shape_of(result) if out is None else shape_of(out)
+    fits = shape_of(result) != shape and np.broadcast_shapes(shape_of(result), shape) == shape
+    return np.broadcast_to(result, shape) if fits else result
 
 
 def method_into(method: Any) -> Any:

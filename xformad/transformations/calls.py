@@ -17,9 +17,10 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import Interpreter, held, shape_of, spec_of
+from xformad.core.interpreter import Interpreter, held, shape_of, spec_of, stack
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.typing import ShapeDtype, Value
+from xformad.core.views import lent
 from xformad.interpreters.batch import Batch, Split
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cotangents import Masked, unmasked
@@ -171,7 +172,10 @@ class Flat:
         count = len(self.tracers)
         fun = self.closure.of(values[:count]) if count else self.closure.fun
         leaves = list(self.leaves)
-        for i, value in zip(self.positions, values[count:], strict=True):
+        given = values[count:]
+        if stack.live:
+            given = tuple([lent(value) if type(value) is np.ndarray else value for value in given])
+        for i, value in zip(self.positions, given, strict=True):
             leaves[i] = value
         found, self.structure = tree.flatten(fun(*tree.unflatten(self.in_structure, leaves)))
         found = list(map(held, found))

@@ -30,6 +30,7 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import shape_of, spec_of
 from xformad.core.typing import ShapeDtype, Value
+from xformad.core.views import lent
 from xformad.errors import MissingRuleError, RuleError, UnsupportedError
 from xformad.transformations.calls import Flat, floating, is_array
 from xformad.transformations.custom_calls import Backward, closing_over, custom_jvp_p, custom_vjp_p
@@ -189,7 +190,7 @@ class CustomVjp(Custom[P, R]):
             return arrays
 
         def backward_flat(*values: Value) -> tuple[Value, ...]:
-            rest = iter(values)
+            rest = map(lent, values)
             held = [next(rest) if x is None else x for x in state["others"]]
             out_leaves, structure = state["out"]
             g = like(structure, out_leaves, list(rest))
@@ -250,6 +251,7 @@ class CustomJvp(Custom[P, R]):
 
         def rule_flat(*values: Value) -> tuple[Value, ...]:
             count = len(flat.operands)
+            values = tuple(map(lent, values))
             primals = merged(leaves, values[:count])
             tangents = like(structure, primals, values[count:])
             found = rule(*fixed, tree.unflatten(structure, primals), tangents)
