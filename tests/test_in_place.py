@@ -257,6 +257,6 @@ def test_an_element_at_a_time_takes_linear_time() -> None:
 
     entries = []
     for n in (50, 100):
-        graph = trace(grad(lambda x, n=n: fill(x, n)))(0.9)  # type: ignore[misc]
+        graph = trace(grad(lambda x, n=n: fill(x, n)))(0.9)
         entries.append(sum(int(np.prod(shape)) for shape, _ in (node.spec for node in graph.equations)))
     assert entries[1] < 2.2 * entries[0]
