@@ -260,3 +260,73 @@ def test_an_element_at_a_time_takes_linear_time() -> None:
         graph = trace(grad(lambda x, n=n: fill(x, n)))(0.9)
         entries.append(sum(int(np.prod(shape)) for shape, _ in (node.spec for node in graph.equations)))
     assert entries[1] < 2.2 * entries[0]
+
+
+def test_arrays_to_write_into_are_numpys() -> None:
+    """With and without a transformation, by position and by keyword."""
+    calls: list[Callable[[Any], Any]] = [
+        lambda np: np.zeros(3),
+        lambda np: np.zeros(shape=(2, 3), dtype=np.float32, order="F"),
+        lambda np: np.ones((2,), int),
+        lambda np: np.full((2, 3), 1.5),
+        lambda np: np.full(shape=3, fill_value=2, dtype=complex),
+        lambda np: np.eye(N=2, M=3),
+        lambda np: np.identity(2),
+        lambda np: np.arange(3),
+        lambda np: np.arange(1.0, 3.0, 0.5),
+        lambda np: np.linspace(0, 1, num=3),
+        lambda np: np.zeros_like(a=[1.0, 2.0]),
+        lambda np: np.full_like([1.0, 2.0], 3.0),
+        lambda np: np.copy([1.0, 2.0]),
+        lambda np: np.array([[1, 2], [3, 4]], dtype=float, order="F"),
+        lambda np: np.array(0.5),
+        lambda np: np.empty(0),
+    ]
+    for call in calls:
+        expected = call(np)
+        assert type(call(xnp)) is np.ndarray
+        found: list[Any] = []
+
+        def f(x: Any, call: Callable[[Any], Any] = call, found: list[Any] = found) -> Any:
+            a = call(xnp)
+            found.append(value_of(a))
+            a[...] = a * 2
+            found.append(value_of(a))
+            return x
+
+        grad(f)(1.0)
+        assert found[0].dtype == expected.dtype
+        np.testing.assert_array_equal(found[0], expected)
+        np.testing.assert_array_equal(found[1], expected * 2)
+    for call in (lambda np: np.zeros(), lambda np: np.zeros_like(), lambda np: np.ones("a")):
+        with pytest.raises(TypeError):
+            call(xnp)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: xnp.zeros((2, 3), float, "F"),
+        lambda: xnp.ones((2, 3), order="F"),
+        lambda: xnp.full((2, 3), 1.0, None, "F"),
+        lambda: xnp.linspace([0.0, 1.0], [2.0, 3.0], 3, axis=-1),
+        lambda: xnp.array([[1.0, 2.0], [3.0, 4.0]], order="F"),
+        lambda: xnp.eye(3, 2, 0, float, "F"),
+        lambda: xnp.zeros_like(np.ones((2, 3)).T),
+        lambda: xnp.copy(np.ones((2, 3)).T),
+        lambda: xnp.array(np.ones((2, 3)).T),
+    ],
+)
+@pytest.mark.parametrize("flat", [lambda a: a.reshape(-1), lambda a: a.ravel("F"), lambda a: a.T.reshape(-1), np.ravel])
+def test_orders_in_memory(make: Callable[[], Any], flat: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        a = make()
+        part = flat(a)
+        a[0, 1] = 7.0 * x
+        return np.sum(part * np.arange(part.size))
+
+    expected = f(1.0)
+    try:
+        assert jvp(f, (1.0,), (1.0,))[0] == expected
+    except UnsupportedError as error:
+        assert "cannot be told" in str(error)  # noqa: PT017 - or else the number

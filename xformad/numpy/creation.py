@@ -41,9 +41,7 @@ def array(object: Any, *args: Any, **kwargs: Any) -> Value:
         made = np.array(object, *args, **kwargs) if args or kwargs else numpy_array(object)
     except ConcretizationError:
         return array_of(object, *args, **kwargs)
-    return (
-        writable(made, order=order_of(kwargs, None if isinstance(object, np.ndarray) else "C")) if stack.live else made
-    )
+    return writable(made, order=None if isinstance(object, np.ndarray) else order_of(made)) if stack.live else made
 
 
 def array_of(
@@ -174,10 +172,9 @@ METHODS["asarray"] = asarray
 # Arrays to write into: see `xformad.numpy.memory`.
 
 
-def order_of(options: dict[str, Any], default: str | None) -> str | None:
-    """How an array made with these options lies in memory; None if that depends on other arrays."""
-    order = options.get("order")
-    return order if order == "C" or order == "F" else default
+def order_of(x: Any) -> str | None:
+    """How an array that NumPy made lies in memory; None if in another way."""
+    return "C" if x.flags.c_contiguous else "F" if x.flags.f_contiguous else None
 
 
 def making(function: Callable[..., Any], like: bool = False) -> Callable[..., Any]:
@@ -189,13 +186,14 @@ def making(function: Callable[..., Any], like: bool = False) -> Callable[..., An
     """
 
     @functools.wraps(function)
-    def made(*args: Any, **kwargs: Any) -> Value:
+    def made(first: Any = None, /, *others: Any, **kwargs: Any) -> Value:
+        if first is not None and not others and not kwargs and not stack.live:  # the usual call, in half the time
+            return function(first)
+        args = others if first is None else (first, *others)
         out = function(*args, **kwargs)
         if type(out) is not np.ndarray or not stack.live:
             return out
-        if like and not (kwargs.get("subok") is False or type(args[0]) is not Tracer):
-            return out
-        return writable(out, own=True, order=order_of(kwargs, None if like else "C"))
+        return writable(out, own=True, order=None if like else order_of(out))
 
     return made
 
