@@ -29,6 +29,9 @@ from xformad import (
     vjp,
     vmap,
 )
+from xformad.core.interpreter import Interpreter, stack
+from xformad.core.primitive import Tracer
+from xformad.errors import MissingRuleError
 from xformad.testing import check_grads
 
 # Which functions give views: every case of the table of operations.
@@ -330,3 +333,19 @@ def test_orders_in_memory(make: Callable[[], Any], flat: Callable[[Any], Any]) -
         assert jvp(f, (1.0,), (1.0,))[0] == expected
     except UnsupportedError as error:
         assert "cannot be told" in str(error)  # noqa: PT017 - or else the number
+
+
+def test_an_interpreter_that_refuses_what_waits_to_be_written_is_left_nevertheless() -> None:
+    class Refusing(Interpreter):
+        def process(self, primitive: Any, args: Any, params: Any) -> Any:
+            raise MissingRuleError(primitive.name)
+
+    def run() -> None:
+        with Refusing() as interpreter:
+            out = xnp.zeros(3)
+            out[1] = Tracer(interpreter, 1.0, None)
+
+    with pytest.raises(MissingRuleError):
+        run()
+    assert stack.live == []
+    assert type(xnp.zeros(2)) is np.ndarray

@@ -8,7 +8,13 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-for program in sorted(PROGRAMS.glob("*.txt")):
-    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
-    program.with_suffix(".out").write_text(run.stdout, "utf-8")
-    print(program.stem, len(run.stdout.splitlines()))
+
+def main() -> None:
+    for program in sorted(PROGRAMS.glob("*.txt")):
+        run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
+        program.with_suffix(".out").write_text(run.stdout, "utf-8")
+        print(program.stem, len(run.stdout.splitlines()))
+
+
+if __name__ == "__main__":
+    main()

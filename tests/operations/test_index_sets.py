@@ -19,6 +19,7 @@ from tests.generated import of_matrix
 from tests.operations.case import Case
 from tests.operations.test_table import CASES
 from xformad import tree
+from xformad.core.interpreter import held
 from xformad.interpreters.index_sets import IndexSets
 
 # What they select depends on the values, and so does the shape of their results.
@@ -49,7 +50,7 @@ def pattern(fun: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         starts = np.cumsum([0, *(np.size(x) for x in args)])
         out = fun(*[interpreter.input(x, int(start)) for x, start in zip(args, starts, strict=False)])
     rows = []
-    for leaf in tree.leaves_of(out):
+    for leaf in map(held, tree.leaves_of(out)):
         found = leaf.extra.rows() if isinstance(leaf, xformad.extend.Tracer) else [[]] * np.size(leaf)
         dense = np.zeros((np.size(leaf), width), bool)
         for i, columns in enumerate(found):

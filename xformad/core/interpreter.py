@@ -86,14 +86,16 @@ class Interpreter(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.in_memory and kind is None:
-            leave(self)
-        self.live = False
-        live = stack.live
-        if live[-1] is self:
-            live.pop()
-        else:  # generators and coroutines may leave in another order than they entered
-            live.remove(self)
+        try:
+            if self.in_memory and kind is None:
+                leave(self)  # its rules may refuse what waits to be written
+        finally:
+            self.live = False
+            live = stack.live
+            if live[-1] is self:
+                live.pop()
+            else:  # generators and coroutines may leave in another order than they entered
+                live.remove(self)
 
     def owns(self, value: Value) -> bool:
         """Whether a value is a tracer of this interpreter. Any other, an outer interpreter's included, is a constant."""
