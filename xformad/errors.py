@@ -91,3 +91,7 @@ class MissingPackageError(XformadError, ImportError):
 
 class IndependentOutputWarning(UserWarning):
     """The output does not depend on the arguments differentiated with respect to: all derivatives are zero."""
+
+
+class ManyPathsWarning(UserWarning):
+    """A function under `jit` goes so many different ways that it is run as it is. The message names the line."""

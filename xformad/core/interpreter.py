@@ -148,9 +148,13 @@ class Interpreter(ABC):
         value = tracer.value
         return value.interpreter.plain(value) if type(value) is Tracer else value
 
+    def shown(self, tracer: Tracer) -> Value:
+        """The same, for a text to be read by people."""
+        return self.plain(tracer)
+
     def formatted(self, tracer: Tracer, spec: str) -> str:
         """`format(tracer, spec)`."""
-        return format(self.plain(tracer), spec)
+        return format(self.shown(tracer), spec)
 
     def agreed(self, tracer: Tracer) -> Value:
         """The concrete value that the program sees. Under `vmap` the examples must agree on it, or the batch is split."""
@@ -159,6 +163,10 @@ class Interpreter(ABC):
     def truth(self, tracer: Tracer) -> bool:
         """`bool(tracer)`: where a program branches on a traced value."""
         return bool(tracer.value)
+
+    def anywhere(self, tracer: Tracer) -> bool:
+        """Whether a condition holds for any entry, of any example."""
+        return anywhere(tracer.value)
 
     def index(self, tracer: Tracer) -> int:
         """`operator.index(tracer)`: where a program uses a traced value as a whole number."""
@@ -187,7 +195,7 @@ def held(value: Value) -> Value:
 
 def anywhere(condition: Value) -> bool:
     """Whether a condition holds for any entry, under `vmap` of any example: for rules that have a shorter way if not."""
-    return bool(np.any(condition.interpreter.plain(condition) if type(condition) is Tracer else condition))
+    return condition.interpreter.anywhere(condition) if type(condition) is Tracer else bool(np.any(condition))
 
 
 @final

@@ -365,10 +365,10 @@ class Tracer:
         return self.interpreter.formatted(self, spec)
 
     def __str__(self) -> str:
-        return str(self.interpreter.plain(self))
+        return str(self.interpreter.shown(self))
 
     def __repr__(self) -> str:
-        return f"Tracer({self.interpreter.plain(self)!r}, {self.interpreter.name})"
+        return f"Tracer({self.interpreter.shown(self)!r}, {self.interpreter.name})"
 
     def __copy__(self, memo: object = None) -> Value:
         return self.interpreter.process(positive, (self,), NO_PARAMS)

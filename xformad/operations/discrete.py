@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xformad.core import guards
 from xformad.core import primitive as core
 from xformad.core.primitive import Primitive
 from xformad.interpreters.batch_rules import defbatch, defbatch_elementwise, reducing
@@ -50,7 +51,8 @@ defbatch_elementwise(round_)
 
 argmax = nondifferentiable("argmax", np.argmax)
 argmin = nondifferentiable("argmin", np.argmin)
-any_ = nondifferentiable("any", np.any)
+any_ = nondifferentiable(guards.any_, np.any)
+guard = nondifferentiable(guards.guard, guards.check)
 all_ = nondifferentiable("all", np.all)
 count_nonzero = nondifferentiable("count_nonzero", np.count_nonzero)
 for reduction in (argmax, argmin, any_, all_, count_nonzero):

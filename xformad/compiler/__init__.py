@@ -1,0 +1,1 @@
+"""From a recorded graph to a program: passes that simplify graphs, and back ends that run them."""

@@ -1,0 +1,139 @@
+"""The recording interpreter of `jit`: runs a program on plain values and records it, with what it took for granted.
+
+Values are concrete, so a program may branch on them, count with them and print them. Each time it does, the recording gets
+a `guard`: on other inputs, for which the guard does not hold, the program might have gone another way.
+
+>>> with Recorder() as recorder:
+...     x = recorder.input(2.0)
+...     y = x * 3.0 if x > 1.0 else -x
+>>> [(node.primitive.name, node.params) for node in recorder.nodes if node.primitive]
+[('less', {}), ('guard', {'expected': True, 'how': 'truth'}), ('multiply', {})]
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from xformad.core.graph import Node, component
+from xformad.core.guards import any_, guard
+from xformad.core.interpreter import SCALAR, Interpreter, Spec, spec_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.source import user_line
+from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.interpreters.snapshots import Snapshots
+from xformad.interpreters.trace import Traced
+
+
+@final
+class Recorder(Interpreter):
+    """Records a program and its guards. Nodes keep constants, but not the values of what was recorded.
+
+    Attributes:
+        nodes: all that was recorded, in order.
+        lines: the user's line of each guard, for messages.
+    """
+
+    name: ClassVar[str] = "jit"
+    carries: ClassVar[str] = "recording"
+
+    def __init__(self, fun: Callable[..., Any] | None = None) -> None:
+        super().__init__(fun)
+        self.nodes: list[Node] = []
+        self.snapshots = Snapshots()
+        self.guarded: set[tuple[Node, str]] = set()
+        self.lines: dict[Node, str] = {}
+
+    def input(self, value: Value) -> Tracer:
+        """A tracer for an argument."""
+        return Tracer(self, value, self.record(value, None, (), {}, (), Traced(())))
+
+    def spec(self, tracer: Tracer) -> ShapeDtype:
+        node: Node = tracer.extra
+        return node.spec
+
+    def record(
+        self,
+        value: Value,
+        primitive: Primitive | None,
+        args: tuple[Value, ...],
+        params: Params,
+        parents: tuple[Node, ...],
+        traced: Traced,
+    ) -> Node:
+        kept = None
+        if isinstance(value, tuple):
+            spec = SCALAR
+            kept = tuple([Spec(*spec_of(part)) for part in value])
+        else:
+            spec = spec_of(value)
+        node = Node(len(self.nodes) + 1, kept, primitive, args, params, parents, spec, traced)
+        self.nodes.append(node)
+        return node
+
+    def process(self, primitive: Primitive, args: tuple[Value, ...], params: Params) -> Value:
+        if not self.live:
+            self.escaped()
+        values = list(args)
+        kept = list(args)
+        positions = []
+        parents = []
+        for i, arg in enumerate(args):
+            if type(arg) is Tracer:
+                values[i] = arg.value
+                kept[i] = None
+                positions.append(i)
+                parents.append(arg.extra)
+            elif type(arg) is np.ndarray:
+                kept[i] = self.snapshots.of(arg)
+        value = primitive.bind(*values, **params)
+        node = self.record(value, primitive, tuple(kept), params, tuple(parents), Traced(tuple(positions)))
+        if not primitive.multiple:
+            return Tracer(self, value, node)
+        return tuple(
+            [
+                Tracer(self, part, self.record(part, component, (None,), {"index": i}, (node,), Traced((0,))))
+                for i, part in enumerate(value)
+            ]
+        )
+
+    def take_for_granted(self, tracer: Tracer, expected: Any, how: str) -> None:
+        """Record that the program's course depends on a value."""
+        if not self.live:
+            self.escaped()
+        if (tracer.extra, how) not in self.guarded:
+            self.guarded.add((tracer.extra, how))
+            params = {"expected": expected, "how": how}
+            node = self.record(tracer.value, guard, (None,), params, (tracer.extra,), Traced((0,)))
+            self.lines[node] = user_line()
+
+    def truth(self, tracer: Tracer) -> bool:
+        expected = bool(tracer.value)
+        self.take_for_granted(tracer, expected, "truth")
+        return expected
+
+    def index(self, tracer: Tracer) -> int:
+        expected = operator.index(tracer.value)
+        self.take_for_granted(tracer, expected, "index")
+        return expected
+
+    def anywhere(self, tracer: Tracer) -> bool:
+        return self.truth(any_.bind(tracer))
+
+    def agreed(self, tracer: Tracer) -> Value:
+        value = tracer.value
+        self.take_for_granted(tracer, self.snapshots.of(value) if type(value) is np.ndarray else value, "value")
+        return value
+
+    def plain(self, tracer: Tracer) -> Value:
+        return self.agreed(tracer)
+
+    def shown(self, tracer: Tracer) -> Value:
+        """Printing happens while recording only, and nothing depends on it."""
+        return tracer.value
+
+    def concretize(self, tracer: Tracer, how: str) -> Value:
+        return self.agreed(tracer)
