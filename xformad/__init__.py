@@ -20,6 +20,7 @@ from xformad.errors import (
     DifferentiationError,
     EscapedTracerError,
     IndependentOutputWarning,
+    ManyPathsWarning,
     MissingPackageError,
     MissingRuleError,
     PatternError,
@@ -34,6 +35,7 @@ from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.custom_rules import custom_jvp, custom_vjp
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
 from xformad.transformations.implicit import fixed_point, root
+from xformad.transformations.jit import jit
 from xformad.transformations.loops import fori_loop, map, scan  # noqa: A004 - as the field calls it
 from xformad.transformations.matrices import (
     jacfwd,
@@ -76,6 +78,7 @@ __all__ = [
     "EscapedTracerError",
     "Graph",
     "IndependentOutputWarning",
+    "ManyPathsWarning",
     "MissingPackageError",
     "MissingRuleError",
     "PatternError",
@@ -104,6 +107,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "laplacian",
     "linear_transpose",

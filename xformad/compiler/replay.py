@@ -7,8 +7,8 @@ A result takes the memory of an operand that is not needed any more, where it fi
 >>> print(program.source)
 def run(v1):
     v2 = multiply(v1, k0)
-    v3 = exp(v2, v2)
-    v4 = add(v3, k1, v3)
+    v3 = exp(v2, out=v2)
+    v4 = add(v3, k1, out=v3)
     return [v4]
 >>> program.run(np.zeros(3))
 [array([2., 2., 2.])]
@@ -102,7 +102,7 @@ class Writer:
         if ufunc is not None:
             target = self.reusable(position, node)
             if target is not None:
-                operands.append(target)
+                operands.append(f"out={target}")
             self.fresh.add(node)
             function = self.named(ufunc, node.primitive.name)
         else:

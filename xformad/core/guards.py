@@ -14,7 +14,6 @@ from typing import Any, final
 
 import numpy as np
 
-from xformad.core.interpreter import agreed
 from xformad.core.primitive import Primitive
 from xformad.core.typing import Value
 
@@ -42,7 +41,7 @@ def holds(x: Value, expected: Any, how: str) -> bool:
     if how == "index":
         return bool(x == expected)
     if how == "shape":
-        return np.shape(x) == expected
+        return bool(np.shape(x) == expected)
     return type(x) is type(expected) and np.array_equal(x, expected, equal_nan=np.asarray(x).dtype.kind in "fc")
 
 

@@ -26,7 +26,7 @@ from xformad.core.typing import Value
 from xformad.errors import ManyPathsWarning
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cotangents import unmasked
-from xformad.interpreters.evaluate import owned
+from xformad.interpreters.evaluate import evaluate, owned
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole
 from xformad.interpreters.recording import Recorder
 from xformad.interpreters.vjp import Vjp, backward_pass
@@ -37,6 +37,7 @@ from xformad.transformations.calls import (
     batched_over,
     floating,
     name_of,
+    named,
     pulled_back,
     pushed_forward,
     split_tangents,
@@ -47,6 +48,9 @@ Key: TypeAlias = tuple[Any, ...]
 
 MAX_PATHS: Final = 16
 """How many paths are kept for one combination of shapes and dtypes. Beyond, the function is run as it is."""
+
+RECORDING: Final = threading.RLock()
+"""One thread at a time records. It is one lock for all functions, so that two that call each other cannot wait for ever."""
 
 MAX_KEYS: Final = 64
 """How many combinations of shapes and dtypes are kept; the one not used for longest goes first."""
@@ -64,13 +68,13 @@ class Pair(NamedTuple):
     Attributes:
         forward: of the arguments: the results, then the residuals.
         backward: of the residuals and the cotangents: those of the wanted arguments.
-        count: how many results there are.
+        results: how many results there are.
         guarded: whether the way back has guards, which another cotangent may not fulfil.
     """
 
     forward: Program
     backward: Program
-    count: int
+    results: int
     guarded: bool
 
 
@@ -82,13 +86,12 @@ class Compiled:
         fun: the function. Traced values must not reach it by closures.
     """
 
-    def __init__(self, fun: FlatFunction) -> None:
+    def __init__(self, fun: FlatFunction, name: str = "") -> None:
         self.fun = fun
-        self.__name__ = name_of(fun)
+        self.__name__ = name or name_of(fun)
         self.paths: dict[Key, list[Program]] = {}
         self.pairs: dict[Key, list[Pair]] = {}
         self.derived: dict[Key, Compiled] = {}
-        self.lock = threading.RLock()
         self.warned = False
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
@@ -96,29 +99,37 @@ class Compiled:
             if type(x) is Tracer:
                 return self.fun(*values)
         key = key_of(values)
-        paths = self.paths.get(key, ())
-        for path in paths:
+        for path in self.paths.get(key, ()):
             try:
                 return tuple(path.run(*values))
             except GuardError:
                 continue
-        if len(paths) >= MAX_PATHS:
-            self.warn()
-            return self.fun(*values)
+        with RECORDING:
+            for path in self.paths.get(key, ()):  # another thread may have recorded it meanwhile
+                try:
+                    return tuple(path.run(*values))
+                except GuardError:
+                    continue
+            if len(self.paths.get(key, ())) >= MAX_PATHS:
+                self.warn()
+            else:
+                return self.record(key, values)
+        return self.fun(*values)
+
+    def record(self, key: Key, values: Sequence[Value]) -> tuple[Value, ...]:
+        """Run the function and keep the way that it takes."""
         with Recorder(self.fun) as recorder:
             inputs = [recorder.input(x) for x in values]
             outs = self.fun(*inputs)
-        results = tuple([x.value if type(x) is Tracer and x.interpreter is recorder else x for x in outs])
         graph = graph_of(self.__name__, recorder, inputs, outs)
         self.keep(self.paths, key, Program(simplified(graph)))
-        return results
+        return tuple([x.value if type(x) is Tracer and x.interpreter is recorder else x for x in outs])
 
     def keep(self, table: dict[Key, list[Any]], key: Key, path: Any) -> None:
         """Add a path; what was not used for longest is dropped."""
-        with self.lock:
-            table.setdefault(key, []).append(path)
-            while len(table) > MAX_KEYS:
-                table.pop(next(iter(table)))
+        table[key] = [*table.get(key, ()), path]  # another list: threads may be going through the one before
+        while len(table) > MAX_KEYS:
+            table.pop(next(iter(table)))
 
     def warn(self) -> None:
         """Say once that there are too many paths."""
@@ -133,27 +144,31 @@ class Compiled:
 
     def made(self, key: Key, make: Callable[[], FlatFunction]) -> Compiled:
         """A compiled function derived from this one, made once."""
-        with self.lock:
-            found = self.derived.get(key)
-            if found is None:
-                found = self.derived[key] = Compiled(make())
-            return found
+        found = self.derived.get(key)
+        return self.derived.setdefault(key, Compiled(make())) if found is None else found
 
     def pair(self, wanted: tuple[bool, ...], values: Sequence[Value]) -> tuple[Pair, list[Value]] | None:
         """The path in reverse mode for these arguments, and what its way forward returns; None if there are too many."""
         key = (wanted, *key_of(values))
-        pairs = self.pairs.get(key, ())
-        for pair in pairs:
+        for pair in self.pairs.get(key, ()):
             try:
                 return pair, pair.forward.run(*values)
             except GuardError:
                 continue
-        if len(pairs) >= MAX_PATHS:
-            self.warn()
-            return None
-        recorded = record_pair(self.fun, wanted, values)
-        self.keep(self.pairs, key, recorded)
+        with RECORDING:
+            pairs = self.pairs.get(key, ())
+            if len(pairs) >= MAX_PATHS:
+                self.warn()
+                return None
+            recorded = record_pair(self.fun, wanted, values)
+            self.keep(self.pairs, key, recorded)
         return recorded, recorded.forward.run(*values)
+
+
+def flat_graph(name: str, inputs: tuple[Node, ...], equations: tuple[Node, ...], outputs: tuple[Any, ...]) -> Graph:
+    """A graph of tuples of arrays."""
+    structures = [tree.flatten(tuple(range(len(leaves))))[1] for leaves in (inputs, outputs)]
+    return Graph(name, inputs, equations, outputs, *structures)
 
 
 def graph_of(name: str, recorder: Recorder, inputs: Sequence[Tracer], outs: Sequence[Value]) -> Graph:
@@ -161,7 +176,7 @@ def graph_of(name: str, recorder: Recorder, inputs: Sequence[Tracer], outs: Sequ
     nodes = tuple([x.extra for x in inputs])
     outputs = tuple([x.extra if type(x) is Tracer and x.interpreter is recorder else owned(x) for x in outs])
     equations = tuple([node for node in recorder.nodes if node.primitive is not None])
-    return Graph(name, nodes, equations, outputs, tree.LEAF, tree.LEAF)
+    return flat_graph(name, nodes, equations, outputs)
 
 
 def record_pair(fun: FlatFunction, wanted: tuple[bool, ...], values: Sequence[Value]) -> Pair:
@@ -206,8 +221,8 @@ def parted(whole: Graph, arguments: int, count: int) -> Pair:
     residuals.update(dict.fromkeys(out for out in back if isinstance(out, Node) and out not in late))
     kept = tuple(residuals)
     early = tuple([node for node in whole.equations if node not in late])
-    forth = Graph(whole.name, inputs, early, (*outs, *kept), tree.LEAF, tree.LEAF)
-    return_way = Graph(whole.name, (*kept, *cotangents), tuple(backward), back, tree.LEAF, tree.LEAF)
+    forth = flat_graph(whole.name, inputs, early, (*outs, *kept))
+    return_way = flat_graph(whole.name, (*kept, *cotangents), tuple(backward), back)
     guarded = any(node.primitive is not None and node.primitive.name == "guard" for node in backward)
     return Pair(Program(without_dead_code(forth)), Program(return_way), count, guarded)
 
@@ -230,7 +245,7 @@ def jit_vjp(
     if found is None:
         return jit_vjp_again(*args, fun=fun, wanted=wanted)
     pair, results = found
-    ans, residuals = tuple(results[: pair.count]), results[pair.count :]
+    ans, residuals = tuple(results[: pair.results]), results[pair.results :]
     smooth = [floating(x) for x in ans]
     again = args if pair.guarded else None
 
@@ -255,7 +270,17 @@ def jit_vjp(
 
 def pair_function(fun: Compiled, pair: Pair) -> Compiled:
     """The way back as a function that can be transformed."""
-    return fun.made(("backward", id(pair)), lambda: pair.backward.function)
+    return fun.made(("backward", id(pair)), lambda: bindable(pair.backward.graph))
+
+
+def bindable(graph: Graph) -> FlatFunction:
+    """A graph as a function of values that may be traced."""
+
+    def run(*values: Value) -> tuple[Value, ...]:
+        found: tuple[Value, ...] = tuple(evaluate(graph, *values))
+        return found
+
+    return named(run, "backward", run)
 
 
 def backwards(fun: Compiled, wanted: tuple[bool, ...], smooth: list[bool]) -> Compiled:

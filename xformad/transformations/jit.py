@@ -18,7 +18,7 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import stack
 from xformad.core.typing import Value
-from xformad.transformations.calls import ARRAYS, is_array
+from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
 from xformad.transformations.compiled import Compiled, jit_call
 from xformad.transformations.values import value_of
@@ -47,8 +47,7 @@ class Form:
         self.leaves = [None if dynamic(leaf) else leaf for leaf in leaves]
         self.positions = [i for i, leaf in enumerate(leaves) if dynamic(leaf)]
         self.results: list[tuple[tree.Structure, list[tuple[int, Any]]]] = []
-        self.__name__ = getattr(fun, "__name__", "function")
-        self.compiled = Compiled(self.run)
+        self.compiled = Compiled(self.run, name_of(fun))
 
     def run(self, *values: Value) -> tuple[Value, ...]:
         """The arrays of the result, and the number of its form."""
