@@ -177,7 +177,9 @@ def test_other_modes_run_the_function() -> None:
 
 
 def test_nesting() -> None:
-    fun: Callable[[Any], Any] = lambda x: np.sum(np.tanh(x) ** 3 * x[0])
+    def fun(x: Any) -> Any:
+        return np.sum(np.tanh(x) ** 3 * x[0])
+
     x = np.array([0.3, -0.5, 1.2])
     for fast in (jit(jit(fun)), jit(lambda x: jit(fun)(x) + 0.0)):
         assert_same(fun(x), fast(x), 1e-15)
@@ -187,7 +189,9 @@ def test_nesting() -> None:
 
 
 def test_matrices_of_derivatives() -> None:
-    fun: Callable[[Any], Any] = lambda x: np.tanh(x) * x[0] + x**2
+    def fun(x: Any) -> Any:
+        return np.tanh(x) * x[0] + x**2
+
     x = np.array([0.3, -0.5, 1.2])
     for transform in (jacobian, jacfwd, jacrev):
         for fast in (transform(jit(fun)), jit(transform(fun)), jit(transform(jit(fun)))):
