@@ -1,0 +1,426 @@
+"""The text of a kernel in LLVM's language: a function a nest, and one that calls them in turn.
+
+Nests that differ only in the memory they work on share a function, so that an unrolled loop is compiled once. Each pointer
+is to another buffer, which `noalias` says, or the vectoriser would have to find out at run time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+import numpy as np
+
+from xformad.compiler.native import scalars
+from xformad.compiler.native.nests import Add, Check, Load, Nest, Planner, Reduce, Scalar, Store
+from xformad.compiler.native.views import Buffer, View
+from xformad.core.typing import Shape
+
+BLOCK: Final = 1024
+"""How many entries are summed up in registers before the sum is added to the total, with its rounding error."""
+
+ALIGNMENT: Final = 64
+
+
+@final
+class NestWriter:
+    """Writes the function of one nest.
+
+    Attributes:
+        buffers: those that it works on, in the order of its parameters.
+        lines: of its body.
+    """
+
+    def __init__(self, nest: Nest) -> None:
+        self.nest = nest
+        self.lines: list[str] = []
+        self.count = 0
+        self.block = "entry"
+        self.buffers: list[Buffer] = []
+        self.written: set[Buffer] = set()
+        views = [i.view for i in nest.instructions if not isinstance(i, Scalar)]
+        order = loop_order(nest.shape, views)
+        self.shape = tuple([nest.shape[i] for i in order])
+        self.strides = {id(view): tuple([view.strides[i] for i in order]) for view in views}
+        self.collapse(views)
+        self.reductions = [i for i in nest.instructions if isinstance(i, Reduce)]
+        for reduce in self.reductions:
+            self.initialise(reduce)
+        self.loops(0, [])
+        self.lines.append("  ret void")
+        parameters = ", ".join(f"ptr noalias %p{i}" for i in range(len(self.buffers)))
+        self.parameters = parameters
+        self.body = "\n".join(self.lines)
+
+    def collapse(self, views: list[View]) -> None:
+        """Axes along which all views go on as they would along one become one."""
+        axes = [i for i, n in enumerate(self.shape) if n != 1]
+        shape: list[int] = []
+        strides: dict[int, list[int]] = {key: [] for key in self.strides}
+        for i in axes:
+            n = self.shape[i]
+            if shape and all(strides[key][-1] == self.strides[key][i] * n for key in strides):
+                shape[-1] *= n
+                for key, found in strides.items():
+                    found[-1] = self.strides[key][i]
+                continue
+            shape.append(n)
+            for key, found in strides.items():
+                found.append(self.strides[key][i])
+        self.shape = tuple(shape)
+        self.strides = {key: tuple(found) for key, found in strides.items()}
+
+    # Writing.
+
+    def write(self, text: str) -> str:
+        """An instruction with a result."""
+        name = f"%v{self.count}"
+        self.count += 1
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def label(self, name: str) -> None:
+        self.lines.append(f"{name}:")
+        self.block = name
+
+    def fresh(self, name: str) -> str:
+        self.count += 1
+        return f"{name}{self.count}"
+
+    def pointer(self, buffer: Buffer) -> str:
+        if buffer not in self.buffers:
+            self.buffers.append(buffer)
+        return f"%p{self.buffers.index(buffer)}"
+
+    def address(self, view: View, indices: list[str]) -> str:
+        """The address of an entry."""
+        position = str(view.offset)
+        constant = view.offset
+        terms = []
+        for index, stride in zip(indices, self.strides[id(view)], strict=False):
+            if stride == 0 or index == "0":
+                continue
+            terms.append(index if stride == 1 else self.write(f"mul nsw i64 {index}, {stride}"))
+        if terms:
+            position = terms[0]
+            for term in terms[1:]:
+                position = self.write(f"add nsw i64 {position}, {term}")
+            if constant:
+                position = self.write(f"add nsw i64 {position}, {constant}")
+        kind = scalars.MEMORY_TYPES[view.buffer.dtype.char]
+        return self.write(f"getelementptr inbounds {kind}, ptr {self.pointer(view.buffer)}, i64 {position}")
+
+    def load(self, view: View, indices: list[str]) -> str:
+        dtype = view.buffer.dtype
+        address = self.address(view, indices)
+        found = self.write(f"load {scalars.MEMORY_TYPES[dtype.char]}, ptr {address}")
+        return self.write(f"trunc i8 {found} to i1") if dtype.char == "?" else found
+
+    def store(self, value: str, dtype: np.dtype[Any], view: View, indices: list[str]) -> None:
+        target = view.buffer.dtype
+        value = scalars.converted(self.write, value, dtype, target)
+        if target.char == "?":
+            value = self.write(f"zext i1 {value} to i8")
+        address = self.address(view, indices)
+        self.lines.append(f"  store {scalars.MEMORY_TYPES[target.char]} {value}, ptr {address}")
+
+    # Loops.
+
+    def loop(self, length: int) -> tuple[str, str, str, str]:
+        """Open a loop: its index, and the names of its blocks."""
+        head, end = self.fresh("loop"), self.fresh("end")
+        before = self.block
+        self.lines.append(f"  br label %{head}")
+        index = f"%{self.fresh('i')}"
+        self.label(head)
+        self.lines.append(f"  {index} = phi i64 [0, %{before}], [{index}n, %{head}close]")
+        return index, head, end, before
+
+    def close(self, index: str, head: str, end: str, length: str) -> None:
+        self.lines.append(f"  br label %{head}close")
+        self.label(f"{head}close")
+        self.lines.append(f"  {index}n = add nuw nsw i64 {index}, 1")
+        done = self.write(f"icmp eq i64 {index}n, {length}")
+        self.lines.append(f"  br i1 {done}, label %{end}, label %{head}")
+        self.label(end)
+
+    def initialise(self, reduce: Reduce) -> None:
+        """Write the identity of a reduction to all its results."""
+        value = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+        self.each(0, [], reduce, value)
+
+    def each(self, axis: int, indices: list[str], reduce: Reduce, value: str) -> None:
+        if axis == len(self.shape):
+            self.store(value, reduce.dtype, reduce.view, indices)
+        elif self.strides[id(reduce.view)][axis] == 0:
+            self.each(axis + 1, [*indices, "0"], reduce, value)
+        else:
+            index, head, end, _ = self.loop(self.shape[axis])
+            self.each(axis + 1, [*indices, index], reduce, value)
+            self.close(index, head, end, str(self.shape[axis]))
+
+    def loops(self, axis: int, indices: list[str]) -> None:
+        if any(n == 0 for n in self.shape):
+            return
+        if axis == len(self.shape):
+            self.instructions(indices, [])
+        elif axis == len(self.shape) - 1:
+            self.innermost(indices)
+        else:
+            index, head, end, _ = self.loop(self.shape[axis])
+            self.loops(axis + 1, [*indices, index])
+            self.close(index, head, end, str(self.shape[axis]))
+
+    def innermost(self, indices: list[str]) -> None:
+        """The last loop: what is reduced along it is kept in registers."""
+        n = self.shape[-1]
+        inside = [r for r in self.reductions if self.strides[id(r.view)][-1] == 0]
+        if not inside:
+            index, head, end, _ = self.loop(n)
+            self.instructions([*indices, index], [])
+            self.close(index, head, end, str(n))
+            return
+        if n <= BLOCK:
+            totals = self.accumulating(indices, inside, "0", str(n))
+        else:
+            totals = self.blocked(indices, inside, n)
+        for reduce, total in zip(inside, totals, strict=True):
+            self.combine(reduce, total, [*indices, "0"])
+
+    def accumulating(self, indices: list[str], inside: list[Reduce], start: str, length: str) -> list[str]:
+        """A loop whose reductions are in registers; their values in the end."""
+        head, end = self.fresh("loop"), self.fresh("end")
+        before = self.block
+        self.lines.append(f"  br label %{head}")
+        self.label(head)
+        index = f"%{self.fresh('i')}"
+        self.lines.append(f"  {index} = phi i64 [0, %{before}], [{index}n, %{head}close]")
+        registers = []
+        for reduce in inside:
+            kind = scalars.TYPES[reduce.dtype.char]
+            name = f"%{self.fresh('a')}"
+            identity = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+            self.lines.append(f"  {name} = phi {kind} [{identity}, %{before}], [{name}n, %{head}close]")
+            registers.append(name)
+        position = index if start == "0" else self.write(f"add nuw nsw i64 {index}, {start}")
+        values = self.instructions([*indices, position], inside)
+        for reduce, name, value in zip(inside, registers, values, strict=True):
+            self.lines.append(f"  {name}n = {combination(reduce, name, value)}")
+        self.close(index, head, end, length)
+        return [f"{name}n" for name in registers]
+
+    def blocked(self, indices: list[str], inside: list[Reduce], n: int) -> list[str]:
+        """Blocks, whose sums are added up with their rounding errors (D. E. Knuth's TwoSum)."""
+        blocks = -(-n // BLOCK)
+        before = self.block
+        head, end = self.fresh("loop"), self.fresh("end")
+        self.lines.append(f"  br label %{head}")
+        self.label(head)
+        index = f"%{self.fresh('i')}"
+        self.lines.append(f"  {index} = phi i64 [0, %{before}], [{index}n, %{head}close]")
+        totals = []
+        for reduce in inside:
+            kind = scalars.TYPES[reduce.dtype.char]
+            name = f"%{self.fresh('t')}"
+            identity = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+            zero = scalars.literal(0, reduce.dtype)
+            self.lines.append(f"  {name} = phi {kind} [{identity}, %{before}], [{name}n, %{head}close]")
+            self.lines.append(f"  {name}e = phi {kind} [{zero}, %{before}], [{name}en, %{head}close]")
+            totals.append(name)
+        start = self.write(f"mul nuw nsw i64 {index}, {BLOCK}")
+        rest = self.write(f"sub nsw i64 {n}, {start}")
+        short = self.write(f"icmp slt i64 {rest}, {BLOCK}")
+        length = self.write(f"select i1 {short}, i64 {rest}, i64 {BLOCK}")
+        sums = self.accumulating(indices, inside, start, length)
+        for reduce, name, value in zip(inside, totals, sums, strict=True):
+            kind = scalars.TYPES[reduce.dtype.char]
+            if reduce.name == "sum":
+                self.lines.append(f"  {name}n = fadd {kind} {name}, {value}")
+                part = self.write(f"fsub {kind} {name}n, {name}")
+                other = self.write(f"fsub {kind} {name}n, {part}")
+                first = self.write(f"fsub {kind} {value}, {part}")
+                second = self.write(f"fsub {kind} {name}, {other}")
+                error = self.write(f"fadd {kind} {first}, {second}")
+                self.lines.append(f"  {name}en = fadd {kind} {name}e, {error}")
+            else:
+                self.lines.append(f"  {name}n = {combination(reduce, name, value)}")
+                self.lines.append(f"  {name}en = fadd {kind} {name}e, {scalars.literal(0, reduce.dtype)}")
+        self.close(index, head, end, str(blocks))
+        found = []
+        for reduce, name in zip(inside, totals, strict=True):
+            if reduce.name != "sum":
+                found.append(f"{name}n")
+                continue
+            kind = scalars.TYPES[reduce.dtype.char]
+            corrected = self.write(f"fadd {kind} {name}n, {name}en")
+            finite = self.write(f"fcmp ord {kind} {name}en, {name}en")  # an infinite sum has a NaN for an error
+            found.append(self.write(f"select i1 {finite}, {kind} {corrected}, {kind} {name}n"))
+        return found
+
+    def combine(self, reduce: Reduce, value: str, indices: list[str]) -> None:
+        """Combine a value into memory."""
+        before = self.load(reduce.view, indices)
+        self.store(self.write(combination(reduce, before, value)), reduce.dtype, reduce.view, indices)
+
+    def instructions(self, indices: list[str], inside: list[Reduce]) -> list[str]:
+        """What is done at each index; the values for the reductions that are kept in registers."""
+        registers: dict[int, str] = {}
+        values: dict[int, str] = {}
+        for number, instruction in enumerate(self.nest.instructions):
+            if isinstance(instruction, Load):
+                registers[number] = self.load(instruction.view, indices)
+            elif isinstance(instruction, Scalar):
+                registers[number] = self.scalar(instruction, registers)
+            elif isinstance(instruction, Store):
+                self.store(operand(instruction.register, registers), instruction.dtype, instruction.view, indices)
+            elif isinstance(instruction, Add):
+                value = operand(instruction.register, registers)
+                kind = scalars.TYPES[instruction.view.buffer.dtype.char]
+                value = scalars.converted(self.write, value, instruction.dtype, instruction.view.buffer.dtype)
+                before = self.load(instruction.view, indices)
+                total = self.write(f"fadd {kind} {before}, {value}")
+                self.store(total, instruction.view.buffer.dtype, instruction.view, indices)
+            else:
+                value = operand(instruction.register, registers)
+                if any(instruction is each for each in inside):
+                    values[id(instruction)] = value
+                else:
+                    self.combine(instruction, value, indices)
+        return [values[id(each)] for each in inside]
+
+    def scalar(self, instruction: Scalar, registers: dict[int, str]) -> str:
+        """One operation on registers."""
+        found = []
+        for i, (arg, dtype) in enumerate(zip(instruction.args, instruction.operand_dtypes, strict=True)):
+            name = operand(arg, registers)
+            computed = np.dtype(bool) if instruction.name == "where" and i == 0 else instruction.computed
+            found.append(scalars.converted(self.write, name, dtype, computed) if isinstance(arg, int) else name)
+        if instruction.name == "astype":
+            return found[0]
+        if instruction.name == "where":
+            kind = scalars.TYPES[instruction.dtype.char]
+            return self.write(f"select i1 {found[0]}, {kind} {found[1]}, {kind} {found[2]}")
+        emitter = EMITTERS[instruction.name]
+        return emitter(self.write, found, instruction.computed)
+
+
+EMITTERS: Final = {**scalars.ARITHMETIC, **scalars.COMPARISONS, **scalars.LOGIC}
+
+
+def operand(register: int | str, registers: dict[int, str]) -> str:
+    return registers[register] if isinstance(register, int) else register
+
+
+def combination(reduce: Reduce, x: str, y: str) -> str:
+    """The instruction by which a reduction goes on. A sum may be reordered, so that it can be vectorised."""
+    kind = scalars.TYPES[reduce.dtype.char]
+    if reduce.name in ("sum", "prod"):
+        return f"{'fadd' if reduce.name == 'sum' else 'fmul'} reassoc {kind} {x}, {y}"
+    name = "maximum" if reduce.name == "max" else "minimum"
+    return f"call {kind} @llvm.{name}.{'f64' if kind == 'double' else 'f32'}({kind} {x}, {kind} {y})"
+
+
+def loop_order(shape: Shape, views: list[View]) -> list[int]:
+    """The axes from the outermost loop to the innermost: along the last ones, entries lie closest."""
+    return sorted(
+        range(len(shape)),
+        key=lambda i: (-sum(abs(view.strides[i]) for view in views), i),
+    )
+
+
+@final
+class KernelWriter:
+    """Writes the module of a kernel.
+
+    Attributes:
+        text: of the module. Its function `kernel` takes pointers to the arguments, the results and the memory for
+            temporaries, and returns 0, or the number of the guard that does not hold, from 1.
+        memory: how many bytes the temporaries need.
+    """
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner = planner
+        self.memory = place_temporaries(planner)
+        functions: dict[tuple[str, str], str] = {}
+        lines: list[str] = []
+        checks = 0
+        for step in planner.steps:
+            if isinstance(step, Nest):
+                writer = NestWriter(step)
+                key = (writer.parameters, writer.body)
+                name = functions.setdefault(key, f"@nest{len(functions)}")
+                pointers = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
+                lines.append(f"  call void {name}({pointers})")
+            else:
+                checks += 1
+                lines += check(step, checks)
+        texts = [
+            f"define internal void {name}({parameters}) noinline {{\nentry:\n{body}\n}}"
+            for (parameters, body), name in functions.items()
+        ]
+        results = sum(1 for out in planner.graph.outputs if out is not None)
+        arguments = [f"ptr %argument{i}" for i in range(len(planner.graph.inputs))]
+        arguments += [f"ptr %result{i}" for i in range(results)]
+        arguments += ["ptr %temporaries"]
+        pointers = [
+            f"  %temporary{buffer.number} = getelementptr i8, ptr %temporaries, i64 {buffer.number}"
+            for buffer in {buffer.number: buffer for buffer in planner.temporaries if buffer.number >= 0}.values()
+        ]
+        body = "\n".join([*pointers, *lines, "  ret i64 0"])
+        texts.append(f"define internal i64 @kernel({', '.join(arguments)}) {{\nentry:\n{body}\n}}")
+        self.functions = len(functions)
+        self.text = "\n\n".join(texts)
+
+
+def check(step: Check, number: int) -> list[str]:
+    """Return the number of a guard, if what lies in memory is not what is expected."""
+    kind = scalars.MEMORY_TYPES[step.view.buffer.dtype.char]
+    return [
+        f"  %at{number} = getelementptr {kind}, ptr {pointer(step.view.buffer)}, i64 {step.view.offset}",
+        f"  %found{number} = load {kind}, ptr %at{number}",
+        f"  %holds{number} = icmp eq {kind} %found{number}, {step.expected}",
+        f"  br i1 %holds{number}, label %next{number}, label %fails{number}",
+        f"fails{number}:",
+        f"  ret i64 {number}",
+        f"next{number}:",
+    ]
+
+
+def pointer(buffer: Buffer) -> str:
+    """What the kernel calls the beginning of a buffer."""
+    return f"@constant{buffer.number}" if buffer.kind == "constant" else f"%{buffer.kind}{buffer.number}"
+
+
+def place_temporaries(planner: Planner) -> int:
+    """Give each temporary its place: that of one which is not needed any more, where it fits. Returns the bytes needed."""
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for number, step in enumerate(planner.steps):
+        used = [step.view.buffer] if isinstance(step, Check) else [
+            i.view.buffer for i in step.instructions if not isinstance(i, Scalar)
+        ]
+        for buffer in used:
+            first.setdefault(buffer, number)
+            last[buffer] = number
+    free: list[tuple[int, int]] = []  # sizes and places
+    waiting: list[tuple[int, Buffer]] = []
+    end = 0
+    for buffer in sorted((b for b in planner.temporaries if b in first), key=lambda b: first[b]):
+        for until, done in list(waiting):
+            if until < first[buffer]:
+                waiting.remove((until, done))
+                free.append((bytes_of(done), done.number))
+        size = bytes_of(buffer)
+        fitting = [place for place in free if place[0] == size]
+        if fitting:
+            buffer.number = fitting[0][1]
+            free.remove(fitting[0])
+        else:
+            buffer.number = end
+            end += size
+        waiting.append((last[buffer], buffer))
+    return end
+
+
+def bytes_of(buffer: Buffer) -> int:
+    """The memory of a temporary, a multiple of what vectors are aligned to."""
+    return -(-max(1, buffer.size * buffer.dtype.itemsize) // ALIGNMENT) * ALIGNMENT

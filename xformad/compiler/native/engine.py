@@ -1,0 +1,174 @@
+"""Compiling and calling: a kernel's text becomes machine code, and the machine code a function that Python can call.
+
+The function is one of C's own kind (`METH_FASTCALL`), made of the machine code, so that a call costs what one of NumPy's
+functions costs. It takes arrays, and reads where their entries lie from the objects themselves.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, Final, final
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from xformad.compiler.native.emit import KernelWriter
+from xformad.compiler.native.nests import Planner
+from xformad.core.graph import Graph, Node
+from xformad.core.guards import GuardError
+from xformad.core.typing import Value
+
+METH_FASTCALL: Final = 0x80
+
+OBJECT_HEAD: Final = object.__basicsize__
+"""Where the first field of an object lies: the address of an array's entries, the number in a float."""
+
+FLAGS: Final = OBJECT_HEAD + 8 * 6
+"""Where the flags of an array lie: after its data, the number of its axes (padded), shape, strides, base and dtype."""
+
+CONTIGUOUS_AND_ALIGNED: Final = 0x0001 | 0x0100
+
+COPY: Final = -1
+"""What a kernel returns if an argument does not lie in memory as it must."""
+
+compiling: Final = threading.Lock()
+
+
+class Method(ctypes.Structure):
+    """`PyMethodDef`."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("documentation", ctypes.c_char_p),
+    )
+
+
+@final
+class Engine:
+    """What compiles for this machine."""
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        self.target = llvm.Target.from_default_triple()
+        self.processor = {
+            "cpu": llvm.get_host_cpu_name(),
+            "features": llvm.get_host_cpu_features().flatten(),
+            "opt": 3,
+            "jit": True,
+        }
+        self.triple = llvm.get_default_triple()
+
+    def compile(self, text: str) -> Any:
+        """Machine code for a module: what holds it."""
+        with compiling:
+            machine = self.target.create_target_machine(**self.processor)  # the compiled code keeps it
+            module = llvm.parse_assembly(f'target triple = "{self.triple}"\n{text}')
+            module.verify()
+            options = llvm.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = True
+            options.slp_vectorization = True
+            builder = llvm.create_pass_builder(machine, options)
+            passes = builder.getModulePassManager()
+            passes.run(module, builder)
+            engine = llvm.create_mcjit_compiler(module, machine)
+            engine.finalize_object()
+            return engine
+
+
+engine: list[Engine] = []
+
+
+def the_engine() -> Engine:
+    if not engine:
+        engine.append(Engine())
+    return engine[0]
+
+
+def declarations(text: str) -> str:
+    """The declarations of the functions that a module calls and does not define."""
+    found: dict[str, str] = {}
+    for kind, name, operands in re.findall(r"call (\w+) @([\w.]+)\(([^)]*)\)", text):
+        if f"@{name}(" not in re.findall(r"define[^{]*", text) and not re.match(r"nest\d+$|kernel$", name):
+            count = len([each for each in operands.split(",") if each.strip()])
+            found[name] = f"declare {kind} @{name}({', '.join([kind] * count)}) memory(none) nounwind willreturn"
+    return "\n".join(found.values())
+
+
+@final
+class Kernel:
+    """A graph as machine code. Called with its arguments, it returns the results.
+
+    Raises:
+        Unsupported: if there is something in the graph that there are no machine operations for.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        planner = Planner(graph)
+        writer = KernelWriter(planner)
+        self.outputs = [(out.shape, out.dtype) for out in graph.outputs if isinstance(out, Node)]
+        self.memory = writer.memory
+        self.constants = planner.constants
+        self.inputs = [(node.shape, node.dtype) for node in graph.inputs]
+        text = writer.text + "\n\n" + self.entry(len(graph.inputs))
+        for number, array in enumerate(planner.constants):
+            text = text.replace(f"ptr @constant{number},", f"ptr inttoptr (i64 {array.ctypes.data} to ptr),")
+            text = text.replace(f"ptr @constant{number})", f"ptr inttoptr (i64 {array.ctypes.data} to ptr))")
+        self.text = declarations(text) + "\n\n" + text
+        self.code = the_engine().compile(self.text)
+        address = self.code.get_function_address("entry")
+        self.method = Method(b"kernel", address, METH_FASTCALL, None)
+        make = ctypes.pythonapi.PyCFunction_NewEx
+        make.restype = ctypes.py_object
+        make.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+        self.function: Callable[..., int] = make(ctypes.addressof(self.method), None, None)
+
+    def entry(self, inputs: int) -> str:
+        """The function that Python calls: it takes the arguments' objects, the results' and that of the memory."""
+        lines = ["define ptr @entry(ptr %self, ptr %objects, i64 %count) {", "start:"]
+        names = [f"argument{i}" for i in range(inputs)] + [f"result{i}" for i in range(len(self.outputs))]
+        names.append("temporaries")
+        failing = []
+        for i, name in enumerate(names):
+            lines.append(f"  %slot{i} = getelementptr ptr, ptr %objects, i64 {i}")
+            lines.append(f"  %object{i} = load ptr, ptr %slot{i}")
+            lines.append(f"  %field{i} = getelementptr i8, ptr %object{i}, i64 {OBJECT_HEAD}")
+            if i < inputs and not self.inputs[i][0]:
+                lines.append(f"  %{name} = getelementptr i8, ptr %field{i}, i64 0")  # the number in a float
+                continue
+            lines.append(f"  %{name} = load ptr, ptr %field{i}")
+            if i < inputs:
+                lines.append(f"  %flagsat{i} = getelementptr i8, ptr %object{i}, i64 {FLAGS}")
+                lines.append(f"  %flags{i} = load i32, ptr %flagsat{i}")
+                lines.append(f"  %both{i} = and i32 %flags{i}, {CONTIGUOUS_AND_ALIGNED}")
+                lines.append(f"  %good{i} = icmp eq i32 %both{i}, {CONTIGUOUS_AND_ALIGNED}")
+                lines.append(f"  br i1 %good{i}, label %next{i}, label %copy")
+                lines.append(f"next{i}:")
+                failing.append(i)
+        call = ", ".join(f"ptr %{name}" for name in names)
+        lines.append(f"  %status = call i64 @kernel({call})")
+        make = ctypes.cast(ctypes.pythonapi.PyLong_FromLong, ctypes.c_void_p).value
+        lines.append(f"  %answer = call ptr inttoptr (i64 {make} to ptr)(i64 %status)")
+        lines.append("  ret ptr %answer")
+        lines.append("copy:")
+        lines.append(f"  %other = call ptr inttoptr (i64 {make} to ptr)(i64 {COPY})")
+        lines.append("  ret ptr %other")
+        lines.append("}")
+        return "\n".join(lines)
+
+    def __call__(self, *args: Value) -> tuple[Value, ...]:
+        results = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+        memory = np.empty(self.memory, np.uint8)
+        status = self.function(*args, *results, memory)
+        if status:
+            if status != COPY:
+                raise GuardError
+            args = tuple([np.ascontiguousarray(x) if shape else x for x, (shape, _) in zip(args, self.inputs, strict=True)])
+            if self.function(*args, *results, memory):
+                raise GuardError
+        return tuple([x if x.shape else x[()] for x in results])
