@@ -95,3 +95,7 @@ class IndependentOutputWarning(UserWarning):
 
 class ManyPathsWarning(UserWarning):
     """A function under `jit` goes so many different ways that it is run as it is. The message names the line."""
+
+
+class CompilationWarning(UserWarning):
+    """What `jit` recorded could not be compiled, and runs on NumPy instead: slower, with the same result."""

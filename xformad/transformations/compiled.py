@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 import numpy as np
 
 from xformad import tree
+from xformad.compiler.backends import program_of
 from xformad.compiler.passes import simplified, without_dead_code
 from xformad.compiler.replay import Program
 from xformad.core.graph import Graph, Node
@@ -69,12 +70,14 @@ class Pair(NamedTuple):
         forward: of the arguments: the results, then the residuals.
         backward: of the residuals and the cotangents: those of the wanted arguments.
         results: how many results there are.
+        return_way: the graph of `backward`.
         guarded: whether the way back has guards, which another cotangent may not fulfil.
     """
 
     forward: Program
     backward: Program
     results: int
+    return_way: Graph
     guarded: bool
 
 
@@ -122,7 +125,7 @@ class Compiled:
             inputs = [recorder.input(x) for x in values]
             outs = self.fun(*inputs)
         graph = graph_of(self.__name__, recorder, inputs, outs)
-        self.keep(self.paths, key, Program(simplified(graph)))
+        self.keep(self.paths, key, program_of(simplified(graph)))
         return tuple([x.value if type(x) is Tracer and x.interpreter is recorder else x for x in outs])
 
     def keep(self, table: dict[Key, list[Any]], key: Key, path: Any) -> None:
@@ -224,7 +227,7 @@ def parted(whole: Graph, arguments: int, count: int) -> Pair:
     forth = flat_graph(whole.name, inputs, early, (*outs, *kept))
     return_way = flat_graph(whole.name, (*kept, *cotangents), tuple(backward), back)
     guarded = any(node.primitive is not None and node.primitive.name == "guard" for node in backward)
-    return Pair(Program(without_dead_code(forth)), Program(return_way), count, guarded)
+    return Pair(program_of(without_dead_code(forth)), program_of(return_way), count, return_way, guarded)
 
 
 class JitCall(Call):
@@ -270,7 +273,7 @@ def jit_vjp(
 
 def pair_function(fun: Compiled, pair: Pair) -> Compiled:
     """The way back as a function that can be transformed."""
-    return fun.made(("backward", id(pair)), lambda: bindable(pair.backward.graph))
+    return fun.made(("backward", id(pair)), lambda: bindable(pair.return_way))
 
 
 def bindable(graph: Graph) -> FlatFunction:

@@ -153,7 +153,7 @@ class NestWriter:
             self.store(value, reduce.dtype, reduce.view, indices)
         elif self.strides[id(reduce.view)][axis] == 0:
             self.each(axis + 1, [*indices, "0"], reduce, value)
-        else:
+        elif self.shape[axis]:
             index, head, end, _ = self.loop(self.shape[axis])
             self.each(axis + 1, [*indices, index], reduce, value)
             self.close(index, head, end, str(self.shape[axis]))
@@ -395,9 +395,11 @@ def place_temporaries(planner: Planner) -> int:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for number, step in enumerate(planner.steps):
-        used = [step.view.buffer] if isinstance(step, Check) else [
-            i.view.buffer for i in step.instructions if not isinstance(i, Scalar)
-        ]
+        used = (
+            [step.view.buffer]
+            if isinstance(step, Check)
+            else [i.view.buffer for i in step.instructions if not isinstance(i, Scalar)]
+        )
         for buffer in used:
             first.setdefault(buffer, number)
             last[buffer] = number

@@ -115,6 +115,7 @@ class Kernel:
         self.memory = writer.memory
         self.constants = planner.constants
         self.inputs = [(node.shape, node.dtype) for node in graph.inputs]
+        self.whole = [i for i, (shape, dtype) in enumerate(self.inputs) if not shape and dtype.kind in "ib"]
         text = writer.text + "\n\n" + self.entry(len(graph.inputs))
         for number, array in enumerate(planner.constants):
             text = text.replace(f"ptr @constant{number},", f"ptr inttoptr (i64 {array.ctypes.data} to ptr),")
@@ -139,7 +140,13 @@ class Kernel:
             lines.append(f"  %object{i} = load ptr, ptr %slot{i}")
             lines.append(f"  %field{i} = getelementptr i8, ptr %object{i}, i64 {OBJECT_HEAD}")
             if i < inputs and not self.inputs[i][0]:
-                lines.append(f"  %{name} = getelementptr i8, ptr %field{i}, i64 0")  # the number in a float
+                lines += [  # the number in a scalar, or in an array of no axes
+                    f"  %typeat{i} = getelementptr i8, ptr %object{i}, i64 {OBJECT_HEAD - 8}",
+                    f"  %type{i} = load ptr, ptr %typeat{i}",
+                    f"  %isarray{i} = icmp eq ptr %type{i}, inttoptr (i64 {id(np.ndarray)} to ptr)",
+                    f"  %data{i} = load ptr, ptr %field{i}",
+                    f"  %{name} = select i1 %isarray{i}, ptr %data{i}, ptr %field{i}",
+                ]
                 continue
             lines.append(f"  %{name} = load ptr, ptr %field{i}")
             if i < inputs:
@@ -162,13 +169,17 @@ class Kernel:
         return "\n".join(lines)
 
     def __call__(self, *args: Value) -> tuple[Value, ...]:
+        if self.whole:  # Python's whole numbers are not laid out as the machine's
+            args = tuple([np.asarray(x, self.inputs[i][1]) if i in self.whole else x for i, x in enumerate(args)])
         results = [np.empty(shape, dtype) for shape, dtype in self.outputs]
         memory = np.empty(self.memory, np.uint8)
         status = self.function(*args, *results, memory)
         if status:
             if status != COPY:
                 raise GuardError
-            args = tuple([np.ascontiguousarray(x) if shape else x for x, (shape, _) in zip(args, self.inputs, strict=True)])
+            args = tuple(
+                [np.ascontiguousarray(x) if shape else x for x, (shape, _) in zip(args, self.inputs, strict=True)]
+            )
             if self.function(*args, *results, memory):
                 raise GuardError
         return tuple([x if x.shape else x[()] for x in results])

@@ -249,9 +249,7 @@ class Planner:
         found = [self.register(number, x, computed) for x in operands]
         nest = self.steps[number]
         assert isinstance(nest, Nest)
-        instruction = Scalar(
-            name, tuple([r for r, _ in found]), tuple([d for _, d in found]), computed, node.dtype
-        )
+        instruction = Scalar(name, tuple([r for r, _ in found]), tuple([d for _, d in found]), computed, node.dtype)
         self.places[node] = number, nest.add(instruction)
 
     def reduction(self, node: Node, name: str, axes: Shape) -> None:
@@ -380,7 +378,8 @@ def plan_pad(planner: Planner, node: Node) -> None:
     fill(planner, target)
     x = planner.operand(node, 0)
     inner = views.sliced(
-        target, tuple([slice(before, before + n) for (before, _), n in zip(node.params["widths"], x.shape, strict=True)])
+        target,
+        tuple([slice(before, before + n) for (before, _), n in zip(node.params["widths"], x.shape, strict=True)]),
     )
     assert inner is not None
     planner.place(x, inner)
@@ -459,9 +458,7 @@ def plan_product(planner: Planner, node: Node) -> None:
     nest = planner.steps[number]
     assert isinstance(nest, Nest)
     dtype = node.dtype
-    product = nest.add(
-        Scalar("multiply", (nest.add(Load(left)), nest.add(Load(right))), (dtype, dtype), dtype, dtype)
-    )
+    product = nest.add(Scalar("multiply", (nest.add(Load(left)), nest.add(Load(right))), (dtype, dtype), dtype, dtype))
     nest.add(Reduce("sum", product, View(buffer, 0, (n, 0, 1), shape), dtype))
     planner.written[buffer] = number
 

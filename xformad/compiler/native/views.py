@@ -76,9 +76,7 @@ def is_contiguous(view: View) -> bool:
 
 def transposed(view: View, axes: Shape) -> View:
     """`numpy.transpose`."""
-    return View(
-        view.buffer, view.offset, tuple([view.strides[i] for i in axes]), tuple([view.shape[i] for i in axes])
-    )
+    return View(view.buffer, view.offset, tuple([view.strides[i] for i in axes]), tuple([view.shape[i] for i in axes]))
 
 
 def broadcast(view: View, shape: Shape) -> View:

@@ -1,0 +1,32 @@
+"""Which back end runs a graph: machine code where llvmlite is installed, else NumPy alone."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from typing import Final
+
+from xformad.compiler.replay import Program
+from xformad.core.graph import Graph
+from xformad.errors import CompilationWarning
+
+NATIVE: Final = "xformad.compiler.native"
+
+chosen: Final[dict[str, str]] = {"backend": "llvm" if importlib.util.find_spec("llvmlite") else "replay"}
+
+
+def program_of(graph: Graph) -> Program:
+    """A graph, ready to be run."""
+    if chosen["backend"] == "llvm":
+        try:
+            partition = importlib.import_module(f"{NATIVE}.partition")
+            engine = importlib.import_module(f"{NATIVE}.engine")
+            return Program(partition.with_kernels(graph, engine.Kernel))
+        except Exception as error:  # whatever goes wrong in compiling, the program is right without
+            warnings.warn(
+                f"jit could not compile {graph.name}, and runs it on NumPy: {type(error).__name__}: {error}",
+                CompilationWarning,
+                stacklevel=2,
+            )
+    return Program(graph)
