@@ -7,6 +7,7 @@ functions costs. It takes arrays, and reads where their entries lie from the obj
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from xformad.compiler.native.emit import KernelWriter
+from xformad.compiler.native.functions import definitions
 from xformad.compiler.native.nests import Planner
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
@@ -35,6 +37,26 @@ COPY: Final = -1
 """What a kernel returns if an argument does not lie in memory as it must."""
 
 compiling: Final = threading.Lock()
+
+LOOP: Final = """
+define void @loop(ptr noalias %x, ptr noalias %y, i64 %n) {
+entry:
+  br label %next
+next:
+  %i = phi i64 [0, %entry], [%following, %next]
+  %from = getelementptr inbounds double, ptr %x, i64 %i
+  %to = getelementptr inbounds double, ptr %y, i64 %i
+  %value = load double, ptr %from
+  %square = fmul double %value, %value
+  store double %square, ptr %to
+  %following = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %following, %n
+  br i1 %done, label %end, label %next
+end:
+  ret void
+}
+"""
+"""A loop to be vectorised."""
 
 
 class Method(ctypes.Structure):
@@ -64,18 +86,30 @@ class Engine:
         }
         self.triple = llvm.get_default_triple()
 
+    @functools.cached_property
+    def lanes(self) -> int:
+        """How many doubles the vectoriser puts into a vector: what it makes of a loop."""
+        with compiling:
+            found = re.search(r"<(\d+) x double>", str(self.optimised(LOOP)[0]))
+        return int(found[1]) if found else 2
+
+    def optimised(self, text: str) -> tuple[Any, Any]:
+        """A module, and what makes machine code of it."""
+        machine = self.target.create_target_machine(**self.processor)  # the compiled code keeps it
+        module = llvm.parse_assembly(f'target triple = "{self.triple}"\n{text}')
+        module.verify()
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = True
+        options.slp_vectorization = "vector-function-abi-variant" not in text  # LLVM 22's fails where a call has two results
+        builder = llvm.create_pass_builder(machine, options)
+        passes = builder.getModulePassManager()
+        passes.run(module, builder)
+        return module, machine
+
     def compile(self, text: str) -> Any:
         """Machine code for a module: what holds it."""
         with compiling:
-            machine = self.target.create_target_machine(**self.processor)  # the compiled code keeps it
-            module = llvm.parse_assembly(f'target triple = "{self.triple}"\n{text}')
-            module.verify()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = True
-            options.slp_vectorization = True
-            builder = llvm.create_pass_builder(machine, options)
-            passes = builder.getModulePassManager()
-            passes.run(module, builder)
+            module, machine = self.optimised(text)
             engine = llvm.create_mcjit_compiler(module, machine)
             engine.finalize_object()
             return engine
@@ -91,12 +125,17 @@ def the_engine() -> Engine:
 
 
 def declarations(text: str) -> str:
-    """The declarations of the functions that a module calls and does not define."""
+    """The declarations of the functions that a module calls and does not define.
+
+    >>> print(declarations("  %y = call double @llvm.fma.f64(double %x, double %x, double 0x0)"))
+    declare double @llvm.fma.f64(double, double, double) memory(none) nounwind willreturn
+    """
     found: dict[str, str] = {}
-    for kind, name, operands in re.findall(r"call (\w+) @([\w.]+)\(([^)]*)\)", text):
-        if f"@{name}(" not in re.findall(r"define[^{]*", text) and not re.match(r"nest\d+$|kernel$", name):
-            count = len([each for each in operands.split(",") if each.strip()])
-            found[name] = f"declare {kind} @{name}({', '.join([kind] * count)}) memory(none) nounwind willreturn"
+    defined = set(re.findall(r"^define [^@]*@(\w+)\(", text, re.MULTILINE))
+    for kind, name, operands in re.findall(r"call (<[^>]*>|\w+) @([\w.]+)\((.*)\)$", text, re.MULTILINE):
+        if name not in defined and name not in found:
+            types = ", ".join(re.findall(r"(?<![(\w])(<\d+ x \w+>|\w+)(?= (?:%|-?\d|splat|true|false))", operands))
+            found[name] = f"declare {kind} @{name}({types}) memory(none) nounwind willreturn"
     return "\n".join(found.values())
 
 
@@ -120,6 +159,7 @@ class Kernel:
         for number, array in enumerate(planner.constants):
             text = text.replace(f"ptr @constant{number},", f"ptr inttoptr (i64 {array.ctypes.data} to ptr),")
             text = text.replace(f"ptr @constant{number})", f"ptr inttoptr (i64 {array.ctypes.data} to ptr))")
+        text += "\n\n" + definitions(text, the_engine().lanes)
         self.text = declarations(text) + "\n\n" + text
         self.code = the_engine().compile(self.text)
         address = self.code.get_function_address("entry")

@@ -255,8 +255,56 @@ class Formula:
         if self.wide:
             result = result.cast("fptrunc", "float")
         kind = self.type(result.kind)
-        head = f"define internal {kind} @{name}({', '.join(self.parameters)}) {attributes} memory(none) nounwind willreturn"
-        return "\n".join([f"{head} {{", *self.lines, f"  ret {kind} {result.name}", "}"])
+        return "\n".join([self.head(kind, name, attributes), *self.lines, f"  ret {kind} {result.name}", "}"])
+
+    def head(self, kind: str, name: str, attributes: str) -> str:
+        return (
+            f"define internal {kind} @{name}({', '.join(self.parameters)}) "
+            f"{attributes} memory(none) nounwind willreturn {{"
+        )
+
+    def guarded(self, name: str, results: Sequence[Number], guard: Number, others: Sequence[str], attributes: str) -> str:
+        """The function with these results, but where a guard is true with those of other functions of the parameter."""
+        kind = self.type(results[0].kind)
+        whole = kind if len(results) == 1 else "{" + ", ".join([kind] * len(results)) + "}"
+        lines = [self.head(whole, name, attributes), "entry:", *self.lines]
+        condition = guard.name
+        if self.lanes:
+            condition = "%any"
+            lines.append(f"  %any = call i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.type('i1')} {guard.name})")
+        lines += [f"  br i1 {condition}, label %rare, label %end", "rare:"]
+        for number, (result, other) in enumerate(zip(results, others, strict=True)):
+            lines += self.asked(f"%rare{number}", result, guard, other)
+        lines += ["  br label %end", "end:"]
+        for number, result in enumerate(results):
+            lines.append(f"  %end{number} = phi {kind} [{result.name}, %entry], [%rare{number}, %rare]")
+        if len(results) == 1:
+            lines.append(f"  ret {kind} %end0")
+        else:
+            both = "poison"
+            for number in range(len(results)):
+                lines.append(f"  %both{number} = insertvalue {whole} {both}, {kind} %end{number}, {number}")
+                both = f"%both{number}"
+            lines.append(f"  ret {whole} {both}")
+        return "\n".join([*lines, "}"])
+
+    def asked(self, name: str, result: Number, guard: Number, other: str) -> list[str]:
+        """The results of another function, lane by lane, where a guard is true."""
+        single, kind = result.kind, self.type(result.kind)
+        x = self.parameters[0].rsplit(" ", 1)[1]
+        if not self.lanes:
+            return [f"  {name} = call {single} @{other}({single} {x})"]
+        lines = []
+        values = "poison"
+        for lane in range(self.lanes):
+            lines += [
+                f"  {name}x{lane} = extractelement {kind} {x}, i64 {lane}",
+                f"  {name}y{lane} = call {single} @{other}({single} {name}x{lane})",
+                f"  {name}z{lane} = insertelement {kind} {values}, {single} {name}y{lane}, i64 {lane}",
+            ]
+            values = f"{name}z{lane}"
+        lines.append(f"  {name} = select {self.type('i1')} {guard.name}, {kind} {values}, {kind} {result.name}")
+        return lines
 
 
 def choose(condition: Number, yes: Operand, no: Operand) -> Number:

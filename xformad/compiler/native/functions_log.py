@@ -20,6 +20,7 @@ from xformad.compiler.native.formulas import (
     polynomial,
     power_of_two,
     signed,
+    two_product,
     two_sum,
 )
 from xformad.compiler.native.functions_exp import LN2, exp
@@ -130,7 +131,12 @@ def arccosh(x: Number) -> Number:
     """log(1 + (t + sqrt(2 t + t^2))) with t = x - 1."""
     huge = x > 2.0 ** (x.formula.format.mantissa + 2)
     t = choose(huge, 1.0, x - 1.0)
-    total, error = two_sum(t, fma(t, t, t + t).called("sqrt"))
+    square, square_error = two_product(t, t)
+    below, error = two_sum(t + t, square)
+    root = below.called("sqrt")
+    rest = fma(-root, root, below) + (error + square_error)
+    total, error = two_sum(t, root)
+    error = error + choose(root > 0.0, rest / (root + root), 0.0)
     value = log_of_one_and(choose(huge, x, total), choose(huge, -1.0, error), choose(huge, 1.0, t * 0.0))
     return choose(x < float("inf"), choose(x < 1.0, float("nan"), value), x)
 

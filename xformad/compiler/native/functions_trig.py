@@ -54,23 +54,17 @@ def sine_and_cosine(r: Number, missing: Number) -> tuple[tuple[Number, Number], 
     return (r, sine), (whole, cosine)
 
 
-def wave(x: Number, quarters: int) -> Number:
-    """sin(x + quarters * pi / 2)."""
-    integer = x.formula.format.integer
+def sincos(x: Number) -> tuple[Number, Number]:
+    """Sine and cosine. Which of the polynomials is which, and their signs, are in the last bits of n."""
+    sign = 62 if x.formula.format.integer == "i64" else 30
     n, r, missing = split(x)
-    sine, cosine = sine_and_cosine(r, missing)
-    odd = (n & 1).equals(1 - quarters)
-    value = choose(odd, cosine[0] + cosine[1], sine[0] + sine[1])
-    turned = ((n + quarters) if quarters else n) & 2
-    return (value.bits() ^ (turned << (62 if integer == "i64" else 30))).floats()
-
-
-def sin(x: Number) -> Number:
-    return choose(x.equals(0.0), x, wave(x, 0))
-
-
-def cos(x: Number) -> Number:
-    return wave(x, 1)
+    (sine, sine_low), (cosine, cosine_low) = sine_and_cosine(r, missing)
+    sine, cosine = sine + sine_low, cosine + cosine_low
+    odd = (n & 1).equals(1)
+    first, second = choose(odd, cosine, sine), choose(odd, sine, cosine)
+    first = (first.bits() ^ ((n & 2) << sign)).floats()
+    second = (second.bits() ^ (((n + 1) & 2) << sign)).floats()
+    return choose(x.equals(0.0), x, first), second
 
 
 def tan(x: Number) -> Number:

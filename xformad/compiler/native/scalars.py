@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from xformad.compiler.native.functions import FUNCTIONS, PREFIX
+
 Write: TypeAlias = Callable[[str], str]
 Emitter: TypeAlias = Callable[[Write, list[str], np.dtype[Any]], str]
 
@@ -75,13 +77,25 @@ def intrinsic(name: str) -> Emitter:
     return emit
 
 
-def library(name: str) -> Emitter:
-    """A function of the C library."""
+def function(name: str) -> Emitter:
+    """One of `FUNCTIONS`."""
 
     def emit(write: Write, args: list[str], dtype: np.dtype[Any]) -> str:
         kind = TYPES[dtype.char]
         operands = ", ".join(f"{kind} {arg}" for arg in args)
-        return write(f"call {kind} @{name}{'' if dtype.char == 'd' else 'f'}({operands})")
+        return write(f"call {kind} @{PREFIX}{name}{'' if dtype.char == 'd' else 'f'}({operands})")
+
+    return emit
+
+
+def one_of_two(name: str, which: int) -> Emitter:
+    """A result of one of `FUNCTIONS` that has two."""
+
+    def emit(write: Write, args: list[str], dtype: np.dtype[Any]) -> str:
+        kind = TYPES[dtype.char]
+        both = f"{{{kind}, {kind}}}"
+        found = write(f"call {both} @{PREFIX}{name}{'' if dtype.char == 'd' else 'f'}({kind} {args[0]})")
+        return write(f"extractvalue {both} {found}, {which}")
 
     return emit
 
@@ -144,35 +158,10 @@ ARITHMETIC: Final[dict[str, Emitter]] = {
     "rint": intrinsic("rint"),
     "copysign": intrinsic("copysign"),
     "sign": sign,
-    "exp": intrinsic("exp"),
-    "exp2": intrinsic("exp2"),
-    "log": intrinsic("log"),
-    "log2": intrinsic("log2"),
-    "log10": intrinsic("log10"),
-    "sin": intrinsic("sin"),
-    "cos": intrinsic("cos"),
-    "power": intrinsic("pow"),
-    "float_power": intrinsic("pow"),
-    **{
-        name: library(function)
-        for name, function in {
-            "expm1": "expm1",
-            "log1p": "log1p",
-            "tan": "tan",
-            "sinh": "sinh",
-            "cosh": "cosh",
-            "tanh": "tanh",
-            "arcsin": "asin",
-            "arccos": "acos",
-            "arctan": "atan",
-            "arcsinh": "asinh",
-            "arccosh": "acosh",
-            "arctanh": "atanh",
-            "arctan2": "atan2",
-            "hypot": "hypot",
-            "cbrt": "cbrt",
-        }.items()
-    },
+    "sin": one_of_two("sincos", 0),
+    "cos": one_of_two("sincos", 1),
+    **{name: function(name) for name in FUNCTIONS if name != "sincos"},
+    "float_power": function("power"),
 }
 """Operations whose result has the dtype in which they are computed."""
 
