@@ -116,9 +116,7 @@ def mixture(np: Any) -> Callable[..., Any]:
 
 
 def layers(*sizes: int) -> list[tuple[Any, Any]]:
-    return [
-        (random.normal(size=(m, n)) / np.sqrt(m), np.zeros(n)) for m, n in zip(sizes[:-1], sizes[1:], strict=True)
-    ]
+    return [(random.normal(size=(m, n)) / np.sqrt(m), np.zeros(n)) for m, n in zip(sizes[:-1], sizes[1:], strict=True)]
 
 
 OPTIONS = 1_000_000
@@ -160,7 +158,9 @@ WORKS: dict[str, Work] = {
         (random.normal(size=(32, 32)) / 6, random.normal(size=(32, 32)) / 6, np.zeros(32)),
         1.3,
     ),
-    "hessian": Work("Rosenbrock, n = 100, Hessian", rosenbrock, lambda lib: lib.hessian, (np.linspace(0, 1, 100),), 1.2),
+    "hessian": Work(
+        "Rosenbrock, n = 100, Hessian", rosenbrock, lambda lib: lib.hessian, (np.linspace(0, 1, 100),), 1.2
+    ),
     "mixture": Work(
         "Gaussian mixture, d = 10, k = 25, n = 1000, value and gradient",
         mixture,
@@ -208,7 +208,9 @@ def measure(name: str, seconds: float) -> None:
     print(f"\n{work.title}")
     print(f"  xformad jit {readable(times['xformad']):>10}   first call {readable(first['xformad']):>10}")
     print(f"  JAX jit     {readable(times['JAX']):>10}   first call {readable(first['JAX']):>10}")
-    print(f"  ratio {ratio:.2f} (target {work.target}), of the first calls {first['JAX'] / first['xformad']:.2f} (target 1.5)")
+    print(
+        f"  ratio {ratio:.2f} (target {work.target}), of the first calls {first['JAX'] / first['xformad']:.2f} (target 1.5)"
+    )
     print(f"  in units of the jitted value {times['xformad'] / times['forward']:.2f} (target at most 4)", end="")
     print(f"; eager {readable(times['eager'])}, {times['eager'] / times['xformad']:.1f}x slower")
 

@@ -17,7 +17,9 @@ def run(v1):
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final, runtime_checkable
+
+import numpy as np
 
 from xformad.core.dispatch import UFUNCS
 from xformad.core.graph import Graph, Node, component
@@ -54,6 +56,14 @@ class Program:
         self.run: Callable[..., list[Value]] = writer.function()
 
 
+@runtime_checkable
+class Inlined(Protocol):
+    """An implementation that writes the lines of its call itself."""
+
+    def write(self, writer: Writer, operands: list[str], name: str) -> list[str]:
+        """Add lines to the text; what the results are called in it."""
+
+
 @final
 class Writer:
     """Writes the text of a program.
@@ -70,6 +80,7 @@ class Writer:
         self.namespace: dict[str, Any] = {"__builtins__": {}, "GuardError": GuardError, "holds": holds, "bool": bool}
         self.functions: dict[int, str] = {}
         self.constants = 0
+        self.parts: dict[Node, list[str]] = {}
         self.ufuncs = ufuncs()
         self.last_use = last_uses(graph, self.ufuncs)
         self.fresh: set[Node] = set()
@@ -94,10 +105,16 @@ class Writer:
         if node.primitive is guard:
             self.write_guard(node, operands[0])
             return
+        if node.primitive is component and node.parents[0] in self.parts:
+            self.names[node] = self.parts[node.parents[0]][node.params["index"]]
+            return
         if node.primitive is component:
             self.lines.append(f"    {name} = {operands[0]}[{node.params['index']}]")
             return
         assert node.primitive is not None
+        if isinstance(node.primitive.implementation, Inlined):
+            self.parts[node] = node.primitive.implementation.write(self, operands, name)
+            return
         ufunc = None if node.params or node.spec[0] == () else self.ufuncs.get(node.primitive)
         if ufunc is not None:
             target = self.reusable(position, node)
@@ -149,7 +166,8 @@ class Writer:
 
     def output(self, value: Value) -> str:
         """A result that does not depend on the arguments: an array of its own for each call."""
-        return f"{self.named(owned, 'owned')}({self.constant(value)})"
+        name = self.constant(value)
+        return f"{self.named(owned, 'owned')}({name})" if isinstance(value, np.ndarray) else name
 
     def named(self, function: Any, name: str) -> str:
         """The name of a function in the text."""

@@ -16,11 +16,12 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, final
 import numpy as np
 
 from xformad import tree
+from xformad.core.guards import GuardError
 from xformad.core.interpreter import stack
 from xformad.core.typing import Value
 from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
-from xformad.transformations.compiled import Compiled, jit_call
+from xformad.transformations.compiled import Compiled, Key, jit_call, key_of
 from xformad.transformations.values import value_of
 
 P = ParamSpec("P")
@@ -62,7 +63,12 @@ class Form:
 
     def result(self, arrays: tuple[Value, ...]) -> Any:
         """The result, of what a run returned."""
-        structure, others = self.results[int(np.ravel(value_of(arrays[-1]))[0])]
+        number = arrays[-1]
+        if type(number) is not np.int64:  # a batch of examples that go the same way
+            number = np.ravel(value_of(number))[0]
+        structure, others = self.results[number]
+        if structure is tree.LEAF and not others:
+            return arrays[0]
         leaves = list(arrays[:-1])
         for i, leaf in others:
             leaves.insert(i, leaf)
@@ -82,25 +88,61 @@ class Jitted(Generic[P, R]):
     def __init__(self, fun: Callable[P, R]) -> None:
         self.fun = fun
         self.forms: dict[Any, Form] = {}
+        self.quick: dict[tuple[Any, ...], tuple[Form, Key]] = {}
         self.lock = threading.Lock()
         self.__wrapped__ = fun
         self.__name__ = f"jit({getattr(fun, '__name__', 'function')})"
         self.__doc__ = fun.__doc__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        simple: Any = None if kwargs or stack.live else simple_key(args)
+        if simple is not None:
+            quick = self.quick.get(simple)
+            if quick is not None:
+                form, key = quick
+                for path in form.compiled.paths.get(key, ()):
+                    try:
+                        return form.result(path.run(*args))  # type: ignore[no-any-return]
+                    except GuardError:
+                        continue
         if stack.live and Closure(self.fun).tracers:
             return self.fun(*args, **kwargs)  # it closes over traced values, which are others in the next call
+        form = self.form_of(args, kwargs)
+        leaves = tree.leaves_of((args, kwargs))
+        arrays = [leaves[i] for i in form.positions]
+        if simple is not None:
+            self.quick[simple] = form, key_of(arrays)
+            while len(self.quick) > MAX_FORMS:
+                self.quick.pop(next(iter(self.quick)))
+        found: R = form.result(jit_call.bind(*arrays, fun=form.compiled))
+        return found
+
+    def form_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Form:
+        """What is known of arguments like these."""
         leaves, structure = tree.flatten((args, kwargs))
         key = (structure, tuple([None if dynamic(leaf) else leaf for leaf in leaves]))
         form = self.forms.get(key)
         if form is None:
             with self.lock:
-                form = self.forms[key] = Form(self.fun, structure, leaves)
+                form = self.forms.setdefault(key, Form(self.fun, structure, leaves))
                 while len(self.forms) > MAX_FORMS:
                     self.forms.pop(next(iter(self.forms)))
-        arrays = jit_call.bind(*[leaves[i] for i in form.positions], fun=form.compiled)
-        found: R = form.result(arrays)
-        return found
+        return form
+
+
+def simple_key(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What a call is recognised by if its arguments are arrays and floats: without looking for trees."""
+    key: list[Any] = []
+    for x in args:
+        kind = type(x)
+        if kind is np.ndarray:
+            key.append(x.shape)
+            key.append(x.dtype)
+        elif kind is float or kind is np.float64:
+            key.append(kind)
+        else:
+            return None
+    return tuple(key)
 
 
 def jit(fun: Callable[P, R]) -> Jitted[P, R]:

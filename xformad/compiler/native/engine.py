@@ -19,6 +19,7 @@ import numpy as np
 from xformad.compiler.native.emit import KernelWriter
 from xformad.compiler.native.functions import definitions
 from xformad.compiler.native.nests import Planner
+from xformad.compiler.replay import Writer
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
 from xformad.core.typing import Value
@@ -215,11 +216,40 @@ class Kernel:
         memory = np.empty(self.memory, np.uint8)
         status = self.function(*args, *results, memory)
         if status:
-            if status != COPY:
-                raise GuardError
-            args = tuple(
-                [np.ascontiguousarray(x) if shape else x for x, (shape, _) in zip(args, self.inputs, strict=True)]
-            )
-            if self.function(*args, *results, memory):
-                raise GuardError
+            self.again(status, *args, *results, memory)
         return tuple([x if x.shape else x[()] for x in results])
+
+    def again(self, status: int, *objects: Value) -> None:
+        """What to do if the function does not return 0: copy the arguments, if it asks for that.
+
+        Raises:
+            GuardError: if a guard does not hold.
+        """
+        if status == COPY:
+            count = len(self.inputs)
+            args = [np.ascontiguousarray(x) if self.inputs[i][0] else x for i, x in enumerate(objects[:count])]
+            status = self.function(*args, *objects[count:])
+        if status:
+            raise GuardError
+
+    def write(self, writer: Writer, operands: list[str], name: str) -> list[str]:
+        """The lines of a call, without a tuple of results."""
+        asarray, empty = writer.named(np.asarray, "asarray"), writer.named(np.empty, "empty")
+        for i in self.whole:
+            operands[i] = f"{asarray}({operands[i]}, {writer.constant(self.inputs[i][1])})"
+        results = [f"{name}_{i}" for i in range(len(self.outputs))]
+        for result, (shape, dtype) in zip(results, self.outputs, strict=True):
+            writer.lines.append(f"    {result} = {empty}({writer.constant(shape)}, {writer.constant(dtype)})")
+        memory = results[0] if results else "None"
+        if self.memory or not results:
+            memory = f"{name}_memory"
+            writer.lines.append(f"    {memory} = {empty}({self.memory}, {writer.constant(np.dtype(np.uint8))})")
+        objects = ", ".join([*operands, *results, memory])
+        function, again = writer.named(self.function, f"kernel{name}"), writer.named(self.again, f"again{name}")
+        writer.lines.append(f"    status = {function}({objects})")
+        writer.lines.append(f"    if status: {again}(status, {objects})")
+        empty_index = writer.constant(())
+        return [
+            result if shape else f"{result}[{empty_index}]"
+            for result, (shape, _) in zip(results, self.outputs, strict=True)
+        ]
