@@ -108,9 +108,7 @@ TANGENT_END: Final = 0.41421356237309515**2
 TARGETS: Final = {
     "exp": Target(lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / mp.exp(r), (-0.34658, 0.34658)),
     "log": Target(lambda z: (arctangent_quotient(z) - 2) / z, lambda z: z, (0.0, LOGARITHM_END)),
-    "log_tail": Target(
-        lambda z: (arctangent_quotient(z) - 2 - 2 * z / 3) / z**2, lambda z: z**2, (0.0, LOGARITHM_END)
-    ),
+    "log_tail": Target(lambda z: (arctangent_quotient(z) - 2 - 2 * z / 3) / z**2, lambda z: z**2, (0.0, LOGARITHM_END)),
     "sin": Target(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, (0.0, 0.6169)),
     "cos": Target(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, lambda z: z**2, (0.0, 0.6169)),
     "arctan": Target(lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, (0.0, TANGENT_END)),

@@ -263,7 +263,9 @@ class Formula:
             f"{attributes} memory(none) nounwind willreturn {{"
         )
 
-    def guarded(self, name: str, results: Sequence[Number], guard: Number, others: Sequence[str], attributes: str) -> str:
+    def guarded(
+        self, name: str, results: Sequence[Number], guard: Number, others: Sequence[str], attributes: str
+    ) -> str:
         """The function with these results, but where a guard is true with those of other functions of the parameter."""
         kind = self.type(results[0].kind)
         whole = kind if len(results) == 1 else "{" + ", ".join([kind] * len(results)) + "}"

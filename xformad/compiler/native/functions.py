@@ -102,6 +102,7 @@ def definitions(text: str, lanes: int) -> str:
         widths = [2 * lanes, lanes] if single else [lanes]  # a loop may work on doubles, too
         mangled = "v" * FUNCTIONS[name].arguments + f"_{PREFIX}{called}({PREFIX}{called}_"
         variants = ",".join(f"_ZGV_LLVM_N{n}{mangled}{n})" for n in widths)
+        kept.append(f"ptr @{PREFIX}{called}")  # so that it keeps its signature
         texts.append(definition(name, single, 0, f'noinline "vector-function-abi-variant"="{variants}"'))
         for n in widths:
             texts.append(definition(name, single, n, "noinline"))
