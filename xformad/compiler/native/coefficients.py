@@ -1,4 +1,4 @@
-"""Coefficients of polynomials, from the lowest power up. `tests/minimax.py` is what they were computed by, and says of what."""
+"""Coefficients of polynomials, from the lowest power up. `tests/minimax.py` says of what, and computes them."""
 
 from __future__ import annotations
 

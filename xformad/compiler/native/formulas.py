@@ -314,8 +314,8 @@ def choose(condition: Number, yes: Operand, no: Operand) -> Number:
     formula = condition.formula
     kind = yes.kind if isinstance(yes, Number) else no.kind if isinstance(no, Number) else formula.format.kind
     first, second = formula.number(yes, kind), formula.number(no, kind)
-    text = f"select {formula.type('i1')} {condition.name}, {formula.type(kind)} {first.name}, {formula.type(kind)} {second.name}"
-    return Number(formula, formula.write(text), kind)
+    both = f"{formula.type(kind)} {first.name}, {formula.type(kind)} {second.name}"
+    return Number(formula, formula.write(f"select {formula.type('i1')} {condition.name}, {both}"), kind)
 
 
 def fma(x: Number, y: Operand, z: Operand) -> Number:
@@ -358,7 +358,7 @@ def horner(x: Number, coefficients: Sequence[float]) -> Number:
     """A polynomial, its coefficients from the lowest power up. The fewest instructions, each waiting for the last."""
     total: Operand = coefficients[-1]
     for c in reversed(coefficients[:-1]):
-        total = fma(x, total, c) if isinstance(total, Number) else fma(x, total, c)
+        total = fma(x, total, c)
     assert isinstance(total, Number)
     return total
 

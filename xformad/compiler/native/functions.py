@@ -65,6 +65,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "arccosh": Function(functions_log.arccosh),
     "arctanh": Function(functions_log.arctanh),
     "logaddexp": Function(functions_log.logaddexp, arguments=2),
+    "logaddexp2": Function(functions_log.logaddexp2, arguments=2),
     "log_expit": Function(functions_log.log_expit),
     "sincos": Function(functions_trig.sincos, library=("sin", "cos")),
     "tan": Function(functions_trig.tan, library=("tan",)),

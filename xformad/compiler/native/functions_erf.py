@@ -1,9 +1,9 @@
 """The error function and its complement.
 
-Near zero erf x = x + x P(x^2); further out 1 - e^T(|x|), of which an error counts the less the larger x is. The complement is
-e^(-x^2) (1 + P(q)) / (1 + 2 x) with q = (x - 4) / (x + 4), one polynomial for all x >= 0 (J. L. Schonfelder, Chebyshev expansions
-for the error and related functions, 1978; M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of
-(1 + 2 x) exp(x^2) erfc x, 1981).
+Near zero, erf x = x + x P(x^2); further out 1 - e^T(|x|), of which an error counts the less the larger x is. The
+complement is e^(-x^2) (1 + P(q)) / (1 + 2 x) with q = (x - 4) / (x + 4), one polynomial for all x >= 0 (J. L. Schonfelder,
+Chebyshev expansions for the error and related functions, 1978; M. M. Shepherd and J. G. Laframboise, Chebyshev
+approximation of (1 + 2 x) exp(x^2) erfc x, 1981).
 """
 
 from __future__ import annotations

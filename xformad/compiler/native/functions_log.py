@@ -23,7 +23,7 @@ from xformad.compiler.native.formulas import (
     two_product,
     two_sum,
 )
-from xformad.compiler.native.functions_exp import LN2, exp
+from xformad.compiler.native.functions_exp import LN2, exp, exp2
 
 LOG10_2: Final = Fraction("0.30102999566398119521373889472449302676818988146210854131042746")
 LOG10_E: Final = Fraction("0.434294481903251827651128918916605082294397005803666566114453783")
@@ -164,6 +164,14 @@ def logaddexp(x: Number, y: Number) -> Number:
     difference = smaller - larger
     value = larger + log1p(exp(difference))
     return choose(x.equals(y), x + x.formula.format.parts(LN2, 1)[0], choose(difference <= 0.0, value, x + y))
+
+
+def logaddexp2(x: Number, y: Number) -> Number:
+    """The larger one and log2(1 + 2^-|x - y|)."""
+    larger, smaller = choose(x > y, x, y), choose(x > y, y, x)
+    difference = smaller - larger
+    value = fma(log1p(exp2(difference)), x.formula.format.parts(1 / LN2, 1)[0], larger)
+    return choose(x.equals(y), x + 1.0, choose(difference <= 0.0, value, x + y))
 
 
 def log_expit(x: Number) -> Number:
