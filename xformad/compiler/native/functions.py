@@ -4,9 +4,9 @@ They are written here rather than called in the C library because calls keep a l
 formula without a branch (see `formulas.py`), in two ways:
 
 - to be inlined, so that the loop around it is vectorised like any other;
-- or, where a module calls many of them, so that it is compiled in reasonable time, and for sine, cosine and tangent, as a
+- or, for sine, cosine and tangent, and where a module calls so many that inlining them would take long to compile, as a
   function for one number and another one for a vector of numbers, which the vectoriser calls in place of the first one
-  (LLVM's attribute `vector-function-abi-variant`).
+  (LLVM's attribute `vector-function-abi-variant`). Without a loop, there is only the first one.
 
 The latter's arguments may be huge: then the C library is asked, for that vector alone. Sine and cosine come from one
 function, so that a program which needs both, as every derivative of one does, calls it once.
@@ -14,6 +14,7 @@ function, so that a program which needs both, as every derivative of one does, c
 
 from __future__ import annotations
 
+import collections
 import functools
 import re
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from xformad.compiler.native.formulas import DOUBLE, SINGLE, Formula, Number, ab
 PREFIX: Final = "xf_"
 """Of the functions' names in a module. Those for floats have an f at the end, as in C."""
 
-INLINED: Final = 100
-"""How many calls a module may have for the functions to be inlined."""
+INLINED: Final = 300
+"""How many instructions may be inlined in a module. A vectorised loop has some four copies of each."""
 
 
 @final
@@ -91,14 +92,18 @@ def definitions(text: str, lanes: int) -> str:
     >>> print(definitions("%y = call double @xf_exp(double %x)", 4).splitlines()[0])
     define internal double @xf_exp(double %x0) alwaysinline memory(none) nounwind willreturn {
     """
-    calls = re.findall(rf"call [^@]*@{PREFIX}(\w+)\(", text)
+    calls = collections.Counter(re.findall(rf"call [^@]*@{PREFIX}(\w+)\(", text))
+    loops = " phi " in text
     texts: list[str] = []
     kept: list[str] = []
-    for called in sorted(set(calls)):
-        single = called not in FUNCTIONS
-        name = called[:-1] if single else called
-        if len(calls) <= INLINED and not FUNCTIONS[name].library:
+    names = {called: (called, False) if called in FUNCTIONS else (called[:-1], True) for called in sorted(calls)}
+    instructions = sum(count * definition(*names[called]).count("\n") for called, count in calls.items())
+    for called, (name, single) in names.items():
+        if instructions <= INLINED and not FUNCTIONS[name].library:
             texts.append(definition(name, single, 0, "alwaysinline"))
+            continue
+        if not loops:
+            texts.append(definition(name, single))
             continue
         widths = [2 * lanes, lanes] if single else [lanes]  # a loop may work on doubles, too
         mangled = "v" * FUNCTIONS[name].arguments + f"_{PREFIX}{called}({PREFIX}{called}_"
@@ -106,7 +111,7 @@ def definitions(text: str, lanes: int) -> str:
         kept.append(f"ptr @{PREFIX}{called}")  # so that it keeps its signature
         texts.append(definition(name, single, 0, f'noinline "vector-function-abi-variant"="{variants}"'))
         for n in widths:
-            texts.append(definition(name, single, n, "noinline"))
+            texts.append(definition(name, single, n))
             kept.append(f"ptr @{PREFIX}{called}_{n}")
     if kept:  # or they would be removed before the vectoriser asks for them
         texts.insert(0, f"@llvm.compiler.used = appending global [{len(kept)} x ptr] [{', '.join(kept)}]")
@@ -114,7 +119,7 @@ def definitions(text: str, lanes: int) -> str:
 
 
 @functools.cache
-def definition(name: str, single: bool, lanes: int, attributes: str) -> str:
+def definition(name: str, single: bool, lanes: int = 0, attributes: str = "noinline") -> str:
     """The text of a function, for numbers, or for vectors of so many lanes."""
     function = FUNCTIONS[name]
     wide = single and function.wide
