@@ -31,6 +31,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("xformad.interpreters",),
     ("xformad.operations",),
     ("xformad.numpy",),
+    ("xformad.compiler",),
     ("xformad.transformations",),
     ("xformad.scipy",),
     ("xformad.extend", "xformad.testing"),
@@ -99,6 +100,8 @@ def test_only_numpy_is_imported_besides_the_standard_library(path: Path) -> None
         name = module.split(".")[0]
         if name == "scipy" and module_of(path).startswith(("xformad.scipy", "xformad.compat")):
             continue  # the extra `xformad[scipy]`, which the core does without
+        if name == "llvmlite" and module_of(path).startswith("xformad.compiler.native"):
+            continue  # the extra `xformad[jit]`
         assert name in {"xformad", "numpy"} or name in sys.stdlib_module_names, f"{path}:{node.lineno} imports {name}"
 
 

@@ -112,8 +112,9 @@ class Writer:
             self.lines.append(f"    {name} = {operands[0]}[{node.params['index']}]")
             return
         assert node.primitive is not None
-        if isinstance(node.primitive.implementation, Inlined):
-            self.parts[node] = node.primitive.implementation.write(self, operands, name)
+        implementation: object = node.primitive.implementation
+        if isinstance(implementation, Inlined):
+            self.parts[node] = implementation.write(self, operands, name)
             return
         ufunc = None if node.params or node.spec[0] == () else self.ufuncs.get(node.primitive)
         if ufunc is not None:

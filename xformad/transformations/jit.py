@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, ParamSpec, TypeVar, final
 
 import numpy as np
@@ -61,7 +61,7 @@ class Form:
         self.results.append((structure, others))
         return (*[leaf for leaf in found if dynamic(leaf)], np.int64(len(self.results) - 1))
 
-    def result(self, arrays: tuple[Value, ...]) -> Any:
+    def result(self, arrays: Sequence[Value]) -> Any:
         """The result, of what a run returned."""
         number = arrays[-1]
         if type(number) is not np.int64:  # a batch of examples that go the same way

@@ -16,9 +16,9 @@ from typing import Any, Final, final
 import llvmlite.binding as llvm
 import numpy as np
 
-from xformad.compiler.native.emit import KernelWriter
 from xformad.compiler.native.functions import definitions
-from xformad.compiler.native.nests import Planner
+from xformad.compiler.native.kernel_text import KernelWriter
+from xformad.compiler.native.planner import Planner
 from xformad.compiler.replay import Writer
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
@@ -146,7 +146,7 @@ class Kernel:
     """A graph as machine code. Called with its arguments, it returns the results.
 
     Raises:
-        Unsupported: if there is something in the graph that there are no machine operations for.
+        UnsupportedGraphError: if there is something in the graph that there are no machine operations for.
     """
 
     def __init__(self, graph: Graph) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
-from xformad.compiler.native.nests import Planner, Unsupported
+from xformad.compiler.native.planner import Planner
+from xformad.compiler.native.steps import UnsupportedGraphError
 from xformad.compiler.passes import constant_key, with_equations
 from xformad.core.graph import Graph, Node, component
 from xformad.core.guards import guard
@@ -58,7 +59,7 @@ def tried(node: Node) -> bool:
     outputs = () if node.primitive is guard else (alone,)
     try:
         Planner(Graph("", tuple(inputs.values()), (alone,), outputs, LEAF, LEAF))
-    except Unsupported:
+    except UnsupportedGraphError:
         return False
     return True
 

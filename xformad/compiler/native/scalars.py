@@ -66,6 +66,11 @@ def compared(floats: str, integers: str) -> Emitter:
     return emit
 
 
+def bitwise(name: str) -> Emitter:
+    """An instruction on truth values."""
+    return lambda write, args, _: write(f"{name} i1 {args[0]}, {args[1]}")
+
+
 def intrinsic(name: str) -> Emitter:
     """One of LLVM's own functions, or of the C library's, by LLVM's name for them."""
 
@@ -179,10 +184,10 @@ COMPARISONS: Final[dict[str, Emitter]] = {
 """Operations whose result is a truth value, computed in the dtype of the operands."""
 
 LOGIC: Final[dict[str, Emitter]] = {
-    "logical_and": lambda write, args, dtype: write(f"and i1 {args[0]}, {args[1]}"),
-    "logical_or": lambda write, args, dtype: write(f"or i1 {args[0]}, {args[1]}"),
-    "logical_xor": lambda write, args, dtype: write(f"xor i1 {args[0]}, {args[1]}"),
-    "logical_not": lambda write, args, dtype: write(f"xor i1 {args[0]}, true"),
+    "logical_and": bitwise("and"),
+    "logical_or": bitwise("or"),
+    "logical_xor": bitwise("xor"),
+    "logical_not": lambda write, args, _: write(f"xor i1 {args[0]}, true"),
 }
 """Operations on truth values."""
 

@@ -1,7 +1,6 @@
-"""The text of a kernel in LLVM's language: a function a nest, and one that calls them in turn.
+"""The text of a nest of loops in LLVM's language: a function whose parameters are pointers to the memory it works on.
 
-Nests that differ only in the memory they work on share a function, so that an unrolled loop is compiled once. Each pointer
-is to another buffer, which `noalias` says, or the vectoriser would have to find out at run time.
+Each pointer is to another buffer, which `noalias` says, or the vectoriser would have to find out at run time.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ from typing import Any, Final, final
 import numpy as np
 
 from xformad.compiler.native import scalars
-from xformad.compiler.native.nests import Add, Check, Load, Nest, Planner, Reduce, Scalar, Store
+from xformad.compiler.native.steps import Add, Load, Nest, Reduce, Scalar, Store
 from xformad.compiler.native.views import Buffer, View
 from xformad.core.typing import Shape
 
 BLOCK: Final = 1024
 """How many entries are summed up in registers before the sum is added to the total, with its rounding error."""
-
-ALIGNMENT: Final = 64
 
 
 @final
@@ -179,10 +176,7 @@ class NestWriter:
             self.instructions([*indices, index], [])
             self.close(index, head, end, str(n))
             return
-        if n <= BLOCK:
-            totals = self.accumulating(indices, inside, "0", str(n))
-        else:
-            totals = self.blocked(indices, inside, n)
+        totals = self.accumulating(indices, inside, "0", str(n)) if n <= BLOCK else self.blocked(indices, inside, n)
         for reduce, total in zip(inside, totals, strict=True):
             self.combine(reduce, total, [*indices, "0"])
 
@@ -325,104 +319,3 @@ def loop_order(shape: Shape, views: list[View]) -> list[int]:
         range(len(shape)),
         key=lambda i: (-sum(abs(view.strides[i]) for view in views), i),
     )
-
-
-@final
-class KernelWriter:
-    """Writes the module of a kernel.
-
-    Attributes:
-        text: of the module. Its function `kernel` takes pointers to the arguments, the results and the memory for
-            temporaries, and returns 0, or the number of the guard that does not hold, from 1.
-        memory: how many bytes the temporaries need.
-    """
-
-    def __init__(self, planner: Planner) -> None:
-        self.planner = planner
-        self.memory = place_temporaries(planner)
-        functions: dict[tuple[str, str], str] = {}
-        lines: list[str] = []
-        checks = 0
-        for step in planner.steps:
-            if isinstance(step, Nest):
-                writer = NestWriter(step)
-                key = (writer.parameters, writer.body)
-                name = functions.setdefault(key, f"@nest{len(functions)}")
-                pointers = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
-                lines.append(f"  call void {name}({pointers})")
-            else:
-                checks += 1
-                lines += check(step, checks)
-        texts = [
-            f"define internal void {name}({parameters}) noinline {{\nentry:\n{body}\n}}"
-            for (parameters, body), name in functions.items()
-        ]
-        results = sum(1 for out in planner.graph.outputs if out is not None)
-        arguments = [f"ptr %argument{i}" for i in range(len(planner.graph.inputs))]
-        arguments += [f"ptr %result{i}" for i in range(results)]
-        arguments += ["ptr %temporaries"]
-        pointers = [
-            f"  %temporary{buffer.number} = getelementptr i8, ptr %temporaries, i64 {buffer.number}"
-            for buffer in {buffer.number: buffer for buffer in planner.temporaries if buffer.number >= 0}.values()
-        ]
-        body = "\n".join([*pointers, *lines, "  ret i64 0"])
-        texts.append(f"define internal i64 @kernel({', '.join(arguments)}) {{\nentry:\n{body}\n}}")
-        self.functions = len(functions)
-        self.text = "\n\n".join(texts)
-
-
-def check(step: Check, number: int) -> list[str]:
-    """Return the number of a guard, if what lies in memory is not what is expected."""
-    kind = scalars.MEMORY_TYPES[step.view.buffer.dtype.char]
-    return [
-        f"  %at{number} = getelementptr {kind}, ptr {pointer(step.view.buffer)}, i64 {step.view.offset}",
-        f"  %found{number} = load {kind}, ptr %at{number}",
-        f"  %holds{number} = icmp eq {kind} %found{number}, {step.expected}",
-        f"  br i1 %holds{number}, label %next{number}, label %fails{number}",
-        f"fails{number}:",
-        f"  ret i64 {number}",
-        f"next{number}:",
-    ]
-
-
-def pointer(buffer: Buffer) -> str:
-    """What the kernel calls the beginning of a buffer."""
-    return f"@constant{buffer.number}" if buffer.kind == "constant" else f"%{buffer.kind}{buffer.number}"
-
-
-def place_temporaries(planner: Planner) -> int:
-    """Give each temporary its place: that of one which is not needed any more, where it fits. Returns the bytes needed."""
-    first: dict[Buffer, int] = {}
-    last: dict[Buffer, int] = {}
-    for number, step in enumerate(planner.steps):
-        used = (
-            [step.view.buffer]
-            if isinstance(step, Check)
-            else [i.view.buffer for i in step.instructions if not isinstance(i, Scalar)]
-        )
-        for buffer in used:
-            first.setdefault(buffer, number)
-            last[buffer] = number
-    free: list[tuple[int, int]] = []  # sizes and places
-    waiting: list[tuple[int, Buffer]] = []
-    end = 0
-    for buffer in sorted((b for b in planner.temporaries if b in first), key=lambda b: first[b]):
-        for until, done in list(waiting):
-            if until < first[buffer]:
-                waiting.remove((until, done))
-                free.append((bytes_of(done), done.number))
-        size = bytes_of(buffer)
-        fitting = [place for place in free if place[0] == size]
-        if fitting:
-            buffer.number = fitting[0][1]
-            free.remove(fitting[0])
-        else:
-            buffer.number = end
-            end += size
-        waiting.append((last[buffer], buffer))
-    return end
-
-
-def bytes_of(buffer: Buffer) -> int:
-    """The memory of a temporary, a multiple of what vectors are aligned to."""
-    return -(-max(1, buffer.size * buffer.dtype.itemsize) // ALIGNMENT) * ALIGNMENT

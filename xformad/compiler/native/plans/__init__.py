@@ -1,0 +1,5 @@
+"""How operations become steps of a kernel, by family. Importing this fills `planner.PLANS`."""
+
+from xformad.compiler.native.plans import elementwise, joining, moves, sums
+
+__all__ = ["elementwise", "joining", "moves", "sums"]

@@ -1,0 +1,91 @@
+"""What a kernel is made of: nests of loops with instructions, and checks of guards, in the order in which they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from xformad.compiler.native.views import View
+from xformad.core.typing import Shape
+
+
+@dataclass(frozen=True)
+class Load:
+    """Read an entry of a view, which has the shape of the nest."""
+
+    view: View
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """An operation on registers (numbers of instructions) and literals (strings), computed in a dtype."""
+
+    name: str
+    args: tuple[int | str, ...]
+    operand_dtypes: tuple[np.dtype[Any], ...]
+    computed: np.dtype[Any]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Write a register to an entry of a view."""
+
+    register: int | str
+    view: View
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """Combine a register into an entry of a view, whose strides are zero along the axes that are reduced."""
+
+    name: str
+    register: int | str
+    view: View
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Add:
+    """Add a register to an entry of a view."""
+
+    register: int | str
+    view: View
+    dtype: np.dtype[Any]
+
+
+Instruction = Load | Scalar | Store | Reduce | Add
+
+
+@final
+@dataclass
+class Nest:
+    """Loops over all indices of a shape, and what is done at each."""
+
+    shape: Shape
+    instructions: list[Instruction] = field(default_factory=list)
+    known: dict[Any, int] = field(default_factory=dict)
+
+    def add(self, instruction: Instruction) -> int:
+        """Add an instruction; equal ones are there once."""
+        number = self.known.get(instruction)
+        if number is None:
+            number = self.known[instruction] = len(self.instructions)
+            self.instructions.append(instruction)
+        return number
+
+
+@final
+@dataclass
+class Check:
+    """A guard: the truth value, or the whole number, that must be at a place in memory."""
+
+    view: View
+    expected: int
+
+
+class UnsupportedGraphError(Exception):
+    """A graph holds what there are no machine operations for."""
