@@ -184,7 +184,7 @@ def measure(name: str, seconds: float) -> None:
     forward = xformad.jit(work.program(np))
 
     def run_theirs() -> Any:
-        return jax.tree.map(np.asarray, theirs(*work.args))  # type: ignore[no-untyped-call, unused-ignore]
+        return jax.tree.map(np.asarray, theirs(*work.args))
 
     first: dict[str, float] = {}
     for library, call in (("xformad", lambda: ours(*work.args)), ("JAX", run_theirs)):

@@ -16,6 +16,7 @@ def run(v1):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, Protocol, final, runtime_checkable
 
@@ -30,6 +31,10 @@ from xformad.interpreters.evaluate import owned
 
 DATA_DEPENDENT: Final = frozenset(("nonzero", "unique"))
 """Primitives whose results' shapes depend on values: what follows was recorded for the shapes found then."""
+
+
+CLASHING: Final = re.compile(r"[kv]\d")
+"""Functions' names that would be mistaken for those of constants and values: `scipy.special.k0`."""
 
 
 def ufuncs() -> dict[Primitive, Any]:
@@ -174,7 +179,7 @@ class Writer:
         """The name of a function in the text."""
         found = self.functions.get(id(function))
         if found is None:
-            found = name if name not in self.namespace else f"{name}_{len(self.functions)}"
+            found = f"{name}_{len(self.functions)}" if name in self.namespace or CLASHING.match(name) else name
             self.functions[id(function)] = found
             self.namespace[found] = function
         return found

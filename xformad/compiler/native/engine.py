@@ -18,7 +18,7 @@ import numpy as np
 
 from xformad.compiler.native.functions import definitions
 from xformad.compiler.native.kernel_text import KernelWriter
-from xformad.compiler.native.planner import Planner
+from xformad.compiler.native.plans import Planner
 from xformad.compiler.replay import Writer
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError

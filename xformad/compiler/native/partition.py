@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
-from xformad.compiler.native.planner import Planner
+from xformad.compiler.native.plans import PLANS, Planner
 from xformad.compiler.native.steps import UnsupportedGraphError
 from xformad.compiler.passes import constant_key, with_equations
 from xformad.core.graph import Graph, Node, component
@@ -29,7 +29,7 @@ MOST_KNOWN: Final = 100_000
 
 def is_native(node: Node) -> bool:
     """Whether a kernel can be made of this operation: it is tried."""
-    if node.primitive is component:
+    if node.primitive is not guard and (node.primitive is None or node.primitive.name not in PLANS):
         return False
     constants = [constant_key(arg) for i, arg in enumerate(node.args) if i not in node.argnums]
     key: Hashable = (
