@@ -193,6 +193,13 @@ def held(value: Value) -> Value:
     return value.interpreter.held(value) if type(value) is Tracer else value
 
 
+def concrete(value: Value) -> Value:
+    """The plain value under all tracers, for its type and shape only: nobody notes that the program looked at it."""
+    while type(value) is Tracer:
+        value = held(value) if value.interpreter.in_place else value.value
+    return value
+
+
 def anywhere(condition: Value) -> bool:
     """Whether a condition holds for any entry, under `vmap` of any example: for rules that have a shorter way if not."""
     return condition.interpreter.anywhere(condition) if type(condition) is Tracer else bool(np.any(condition))

@@ -6,7 +6,9 @@ ones, under any interpreter.
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -34,6 +36,11 @@ def evaluate(graph: Graph, *args: Any) -> Any:
     (26.0, np.float64(10.0))
     """
     leaves = tree.flatten_like(graph.in_structure, args, "args")
+    return tree.unflatten(graph.out_structure, evaluated(graph, leaves))
+
+
+def evaluated(graph: Graph, leaves: Sequence[Value]) -> list[Value]:
+    """The leaves of a graph's result, of those of its arguments."""
     values: dict[Node, Value] = dict(zip(graph.inputs, leaves, strict=True))
     for node in graph.equations:
         assert node.primitive is not None
@@ -41,10 +48,34 @@ def evaluate(graph: Graph, *args: Any) -> Any:
         for position, parent in zip(node.argnums, node.parents, strict=True):
             operands[position] = values[parent]
         values[node] = node.primitive.bind(*operands, **node.params)
-    outputs = [values[out] if isinstance(out, Node) else owned(out) for out in graph.outputs]
-    return tree.unflatten(graph.out_structure, outputs)
+    return [values[out] if isinstance(out, Node) else owned(out) for out in graph.outputs]
 
 
 def owned(constant: Value) -> Value:
     """A constant of the graph, in memory of its own."""
     return constant.copy() if isinstance(constant, np.ndarray) else constant
+
+
+@final
+class GraphFunction:
+    """A graph as a function of leaves: the functions in a recorded `scan`, say, so that all rules of it hold.
+
+    >>> import xformad
+    >>> GraphFunction(xformad.trace(lambda x: x**2 + 1)(3.0))(5.0)
+    (26.0,)
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.number = next(numbers)
+        self.__name__ = graph.name
+
+    def __call__(self, *values: Value) -> tuple[Value, ...]:
+        return tuple(evaluated(self.graph, values))
+
+    def __repr__(self) -> str:
+        return f"<GraphFunction {self.number} of {self.graph.name}: {len(self.graph)} equations>"
+
+
+numbers: Final = itertools.count(1)
+"""What tells one graph's function from another one's."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Final, TypeAlias, final
 
 import numpy as np
 
@@ -26,6 +26,17 @@ from xformad.core.source import user_line
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.interpreters.snapshots import Snapshots
 from xformad.interpreters.trace import Traced
+
+RecordingRule: TypeAlias = Callable[..., tuple[Params, tuple[Value, ...]] | None]
+"""Of the plain operands and the parameters: parameters whose functions are graphs, and the value; or None."""
+
+recording_rules: Final[dict[Primitive, RecordingRule]] = {}
+"""What records a primitive that holds functions as one operation. Where a rule finds that it cannot be, and returns None,
+the functions are run on the tracers."""
+
+
+class ForeignTracerError(Exception):
+    """A function that is recorded for itself, the body of a loop, uses values traced around it: it is no closed graph."""
 
 
 @final
@@ -83,13 +94,22 @@ class Recorder(Interpreter):
         parents = []
         for i, arg in enumerate(args):
             if type(arg) is Tracer:
+                if arg.interpreter is not self:
+                    raise ForeignTracerError
                 values[i] = arg.value
                 kept[i] = None
                 positions.append(i)
                 parents.append(arg.extra)
             elif type(arg) is np.ndarray:
                 kept[i] = self.snapshots.of(arg)
-        value = primitive.bind(*values, **params)
+        rule = recording_rules.get(primitive)
+        if rule is None:
+            value = primitive.bind(*values, **params)
+        else:
+            found = rule(*values, **params)
+            if found is None:
+                return primitive.implementation(*args, **params)
+            params, value = found
         node = self.record(value, primitive, tuple(kept), params, tuple(parents), Traced(tuple(positions)))
         if not primitive.multiple:
             return Tracer(self, value, node)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xformad import tree
 from xformad.core.graph import describe
-from xformad.core.interpreter import spec_of
+from xformad.core.interpreter import concrete, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import ShapeDtype, Value
@@ -113,7 +113,7 @@ class State:
 
 def plain_number(x: Value) -> Value:
     """The Python number that a traced value stands for; other values as they are."""
-    plain = x.interpreter.plain(x) if type(x) is Tracer else x
+    plain = concrete(x)
     return plain if type(plain) in NUMBERS else x
 
 

@@ -16,21 +16,19 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from xformad import tree
 from xformad.compiler.backends import program_of
-from xformad.compiler.passes import simplified, without_dead_code
+from xformad.compiler.passes import simplified
 from xformad.compiler.replay import Program
-from xformad.core.graph import Graph, Node
-from xformad.core.guards import GuardError
+from xformad.core.graph import Graph
+from xformad.core.guards import GuardError, guard
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import ManyPathsWarning
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cotangents import unmasked
-from xformad.interpreters.evaluate import evaluate, owned
+from xformad.interpreters.evaluate import evaluate
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole
 from xformad.interpreters.recording import Recorder
-from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.transformations.calls import (
     Call,
@@ -42,8 +40,8 @@ from xformad.transformations.calls import (
     pulled_back,
     pushed_forward,
     split_tangents,
-    zeros,
 )
+from xformad.transformations.recorded import graph_of, joint, parted
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -168,66 +166,13 @@ class Compiled:
         return recorded, recorded.forward.run(*values)
 
 
-def flat_graph(name: str, inputs: tuple[Node, ...], equations: tuple[Node, ...], outputs: tuple[Any, ...]) -> Graph:
-    """A graph of tuples of arrays."""
-    structures = [tree.flatten(tuple(range(len(leaves))))[1] for leaves in (inputs, outputs)]
-    return Graph(name, inputs, equations, outputs, *structures)
-
-
-def graph_of(name: str, recorder: Recorder, inputs: Sequence[Tracer], outs: Sequence[Value]) -> Graph:
-    """The graph of a recorded run."""
-    nodes = tuple([x.extra for x in inputs])
-    outputs = tuple([x.extra if type(x) is Tracer and x.interpreter is recorder else owned(x) for x in outs])
-    equations = tuple([node for node in recorder.nodes if node.primitive is not None])
-    return flat_graph(name, nodes, equations, outputs)
-
-
 def record_pair(fun: FlatFunction, wanted: tuple[bool, ...], values: Sequence[Value]) -> Pair:
-    """Record a run together with its way back, for cotangents 1, and part the two."""
-    with Recorder(fun) as recorder:
-        inputs = [recorder.input(x) for x in values]
-        with Vjp(fun, partial=True) as tape:
-            args = [tape.input(x) if w else x for x, w in zip(inputs, wanted, strict=True)]
-            outs = fun(*args)
-        own = [type(x) is Tracer and x.interpreter is tape for x in outs]
-        results = [x.value if o else x for x, o in zip(outs, own, strict=True)]
-        cotangents = [recorder.input(ones_like(x)) for x in results if floating(x)]
-        given = iter(cotangents)
-        pairs = [(x, next(given), o) for x, o in zip(outs, own, strict=True) if floating(x)]
-        seeds = [(x.extra, g) for x, g, o in pairs if o]
-        nodes = [x.extra for x, w in zip(args, wanted, strict=True) if w]
-        found = backward_pass(seeds, nodes)
-        back = [zeros(node.spec) if g is None else unmasked(g) for g, node in zip(found, nodes, strict=True)]
-    name = name_of(fun)
-    whole = graph_of(name, recorder, [*inputs, *cotangents], [*results, *back])
-    return parted(simplified(whole), len(inputs), len(results))
-
-
-def ones_like(x: Value) -> Value:
-    """A cotangent to record with."""
-    plain = x.value if type(x) is Tracer else x
-    return np.ones_like(plain) if np.shape(plain) else np.asarray(plain).dtype.type(1)
-
-
-def parted(whole: Graph, arguments: int, count: int) -> Pair:
-    """The way forward, which does not depend on cotangents, and the way back, of a graph of both."""
-    inputs, cotangents = whole.inputs[:arguments], whole.inputs[arguments:]
-    late = set(cotangents)
-    for node in whole.equations:
-        if any(parent in late for parent in node.parents):
-            late.add(node)
-    backward = [node for node in whole.equations if node in late]
-    residuals: dict[Node, None] = {}
-    for node in backward:
-        residuals.update(dict.fromkeys(parent for parent in node.parents if parent not in late))
-    outs, back = whole.outputs[:count], whole.outputs[count:]
-    residuals.update(dict.fromkeys(out for out in back if isinstance(out, Node) and out not in late))
-    kept = tuple(residuals)
-    early = tuple([node for node in whole.equations if node not in late])
-    forth = flat_graph(whole.name, inputs, early, (*outs, *kept))
-    return_way = flat_graph(whole.name, (*kept, *cotangents), tuple(backward), back)
-    guarded = any(node.primitive is not None and node.primitive.name == "guard" for node in backward)
-    return Pair(program_of(without_dead_code(forth)), program_of(return_way), count, return_way, guarded)
+    """Record a run together with its way back, part the two, and compile them."""
+    recorded = joint(fun, wanted, values)
+    count = len(recorded.results)
+    forward, backward, _ = parted(recorded.graph, len(values), count)
+    guarded = any(node.primitive is guard for node in backward.equations)
+    return Pair(program_of(forward), program_of(backward), count, backward, guarded)
 
 
 class JitCall(Call):
