@@ -20,7 +20,8 @@ from typing import Any, Final
 import numpy as np
 
 from xformad import trace
-from xformad.core.graph import Graph, Node, letters
+from xformad.core.graph import Graph, Node
+from xformad.core.texts import letters
 from xformad.interpreters.vjp_rules import vjp_rules
 
 DOCS: Final = Path(__file__).parent

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from xformad import EscapedTracerError, Graph, TreeError, evaluate, grad, hessian, jacobian, trace, value_and_grad, vjp
-from xformad.core.graph import Node, letters
+from xformad.core.graph import Node
 from xformad.core.interpreter import stack
+from xformad.core.texts import letters
 from xformad.extend import Primitive, defvjp
 
 

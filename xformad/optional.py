@@ -26,3 +26,20 @@ def scipy(module: str, purpose: str) -> ModuleType:
         return importlib.import_module(f"scipy.{module}")
     except ImportError as error:
         raise MissingPackageError(f"{purpose} needs SciPy; install it with: pip install 'xformad[scipy]'") from error
+
+
+def graphviz(purpose: str) -> ModuleType:
+    """The Python interface of Graphviz.
+
+    Args:
+        purpose: what needs it, for the message.
+
+    Raises:
+        MissingPackageError: if it is not installed.
+    """
+    try:
+        return importlib.import_module("graphviz")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"{purpose} needs the graphviz package; install it with: pip install 'xformad[draw]'"
+        ) from error

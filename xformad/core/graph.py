@@ -12,12 +12,16 @@ A graph prints as one line an equation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any, final
 
 import numpy as np
 
+from xformad.core.drawing import as_html, draw
+from xformad.core.pictures import NO_GROUPS, Groups, as_dot, as_mermaid, picture_of
 from xformad.core.primitive import Primitive
+from xformad.core.texts import constant, describe, described, equation, letters
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
 from xformad.tree import Structure
 
@@ -125,51 +129,42 @@ class Graph:
     def __repr__(self) -> str:
         return f"<Graph of {self.name}: {len(self.inputs)} inputs, {len(self.equations)} equations>"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: a picture, or the text where Graphviz is missing or the graph is large."""
+        return as_html(self)
 
-def letters() -> Iterator[str]:
-    """The names a, b, ..., z, aa, ab, ... that a graph's text gives its nodes."""
-    alphabet = "abcdefghijklmnopqrstuvwxyz"
-    yield from alphabet
-    for head in letters():
-        yield from (head + letter for letter in alphabet)
+    def to_dot(self, groups: Groups = NO_GROUPS) -> str:
+        """A picture of the graph in DOT, the language of Graphviz.
 
+        Args:
+            groups: names of groups, with the nodes that are to be drawn together in a frame.
 
-def equation(node: Node, names: dict[Node, str]) -> str:
-    """The line of a graph's text for one node."""
-    assert node.primitive is not None
-    parents = dict(zip(node.argnums, node.parents, strict=True))
-    args = [names[parents[i]] if i in parents else constant(arg) for i, arg in enumerate(node.args)]
-    params = [f"{key}={parameter(value)}" for key, value in node.params.items()]
-    text = f"{names[node]}: {described(node)} = {' '.join([node.primitive.name, *args])}"
-    return f"{text}  {' '.join(params)}" if params else text
+        Raises:
+            ValueError: if a node in a group is not one of the graph's equations, or is in two groups.
+        """
+        return as_dot(picture_of(self, groups))
 
+    def to_mermaid(self, groups: Groups = NO_GROUPS) -> str:
+        """A picture of the graph in the language of Mermaid, which GitHub and many notebooks show in Markdown.
 
-def described(node: Node) -> str:
-    """The type of a node's value: `float64[3]`, or a tuple of such."""
-    if isinstance(node.value, tuple):
-        return "(" + ", ".join(describe(np.shape(part), np.asarray(part).dtype) for part in node.value) + ")"
-    return describe(node.shape, node.dtype)
+        Args:
+            groups: as for `to_dot`.
 
+        Raises:
+            ValueError: as for `to_dot`.
+        """
+        return as_mermaid(picture_of(self, groups))
 
-def describe(shape: Shape, dtype: np.dtype[Any]) -> str:
-    """`float64[2,3]`."""
-    return f"{dtype}[{','.join(map(str, shape))}]"
+    def draw(self, path: str | PathLike[str], groups: Groups = NO_GROUPS) -> None:
+        """Draw the graph into a file.
 
+        Args:
+            path: the file. Its suffix says what is made: `.svg`, `.png` or `.pdf` by Graphviz, or one of the texts, `.dot`
+                or `.mmd`, for which nothing needs to be installed.
+            groups: as for `to_dot`.
 
-def constant(value: Value) -> str:
-    """How a graph's text shows a value that is no node's: a number as it is, an array by its type."""
-    if np.shape(value) == ():
-        return str(value)
-    return f"const:{describe(np.shape(value), np.asarray(value).dtype)}"
-
-
-def parameter(value: Any) -> str:
-    """How a graph's text shows a parameter."""
-    if isinstance(value, slice):
-        parts = ("" if part is None else str(part) for part in (value.start, value.stop, value.step))
-        return ":".join(parts).removesuffix(":") if value.step is None else ":".join(parts)
-    if isinstance(value, tuple) and any(isinstance(part, slice) for part in value):
-        return "(" + ", ".join(map(parameter, value)) + ")"
-    if isinstance(value, np.dtype) or (isinstance(value, Callable) and hasattr(value, "__name__")):  # type: ignore[arg-type]
-        return getattr(value, "name", None) or str(getattr(value, "__name__", value))
-    return repr(value)
+        Raises:
+            MissingPackageError: if the `graphviz` package or Graphviz itself is not installed.
+            ValueError: if the suffix is another one, or as for `to_dot`.
+        """
+        draw(self, path, groups)

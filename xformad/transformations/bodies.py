@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.graph import describe
 from xformad.core.interpreter import concrete, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
+from xformad.core.texts import describe
 from xformad.core.typing import ShapeDtype, Value
 from xformad.errors import TreeError
 from xformad.transformations.calls import ARRAYS, is_array, name_of

@@ -16,10 +16,10 @@ from typing import Any, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.graph import describe
 from xformad.core.interpreter import dtype_of, held, shape_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
+from xformad.core.texts import describe
 from xformad.core.typing import Value
 from xformad.errors import DifferentiationError, TreeError
 from xformad.transformations.calls import Flat, is_array

@@ -150,6 +150,7 @@ class Kernel:
     """
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         planner = Planner(graph)
         writer = KernelWriter(planner)
         self.outputs = [(out.shape, out.dtype) for out in graph.outputs if isinstance(out, Node)]
