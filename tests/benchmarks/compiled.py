@@ -187,7 +187,8 @@ def measure(name: str, seconds: float) -> None:
         return jax.tree.map(np.asarray, theirs(*work.args))
 
     first: dict[str, float] = {}
-    for library, call in (("xformad", lambda: ours(*work.args)), ("JAX", run_theirs)):
+    calls: dict[str, Callable[[], Any]] = {"xformad": lambda: ours(*work.args), "JAX": run_theirs}
+    for library, call in calls.items():
         start = time.perf_counter()
         found = call()
         first[library] = time.perf_counter() - start
@@ -197,8 +198,7 @@ def measure(name: str, seconds: float) -> None:
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
     times = interleaved(
         {
-            "xformad": lambda: ours(*work.args),
-            "JAX": run_theirs,
+            **calls,
             "forward": lambda: forward(*work.args),
             "eager": lambda: work.derivative(xformad)(work.program(np))(*work.args),
         },
@@ -221,6 +221,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each contender (default: 1)")
     options = parser.parse_args()
     print(f"xformad {xformad.__version__}, JAX {jax.__version__}, NumPy {np.__version__}, {os.cpu_count()} cores")
+    xformad.jit(lambda x: x + 1.0)(1.0), jax.jit(jnp.sin)(np.ones(3))  # both have started up
     for name in options.names or WORKS:
         measure(name, options.seconds)
 

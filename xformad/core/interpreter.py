@@ -149,7 +149,7 @@ class Interpreter(ABC):
         return value.interpreter.plain(value) if type(value) is Tracer else value
 
     def shown(self, tracer: Tracer) -> Value:
-        """The same, for a text to be read by people."""
+        """The same, for its type or its place in memory, or for a text: what comes of it does not depend on the number."""
         return self.plain(tracer)
 
     def formatted(self, tracer: Tracer, spec: str) -> str:
@@ -186,6 +186,16 @@ class Interpreter(ABC):
 def agreed(value: Value) -> Value:
     """The concrete value of what may be traced: where the course of a program depends on it. See `Interpreter.agreed`."""
     return value.interpreter.agreed(value) if type(value) is Tracer else value
+
+
+def plain(value: Value) -> Value:
+    """The concrete value of what may be traced, under all tracers. See `Interpreter.plain`."""
+    return value.interpreter.plain(value) if type(value) is Tracer else value
+
+
+def shown(value: Value) -> Value:
+    """The concrete value of what may be traced, for its type, its place in memory or a text. See `Interpreter.shown`."""
+    return value.interpreter.shown(value) if type(value) is Tracer else value
 
 
 def held(value: Value) -> Value:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from xformad.core.dispatch import ATTRIBUTES
-from xformad.core.interpreter import dtype_of, shape_of
+from xformad.core.interpreter import dtype_of, plain, shape_of, shown
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
 from xformad.numpy.memory import aliased, detached, writable
-from xformad.numpy.shapes import integers, plain
+from xformad.numpy.shapes import integers
 from xformad.operations import shape as operations
 
 
@@ -94,7 +94,7 @@ def type_like(x: Value) -> Any:
     """What stands for a traced array where only types matter: a Python number is a weak type."""
     if type(x) is not Tracer:
         return x
-    value = plain(x)
+    value = shown(x)
     return value if type(value) in (int, float, complex) else x.dtype
 
 

@@ -235,7 +235,7 @@ def augmented(name: str) -> Callable[[Tracer, Value], Value]:
     def method(self: Tracer, other: Value) -> Value:
         interpreter = self.interpreter
         if type(self.memory) is not Origin and interpreter is not MEMORY:
-            if not interpreter.spec(self)[0] and (self.memory is not ARGUMENT or not is_array(interpreter.plain(self))):
+            if not interpreter.spec(self)[0] and (self.memory is not ARGUMENT or not is_array(interpreter.shown(self))):
                 return rebind(self, other)
             if self.memory is ARGUMENT:
                 converted(self)  # refuses

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of
-from xformad.core.primitive import Tracer
+from xformad.core.interpreter import dtype_of, shape_of, shown
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
@@ -180,10 +179,6 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     return np.count_nonzero(s > np.max(s, axis=-1, keepdims=True) * rtol, axis=-1)
 
 
-def plain(x: Value) -> Value:
-    return x.interpreter.plain(x) if type(x) is Tracer else x
-
-
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Value:
     x = as_array(x)
@@ -242,7 +237,7 @@ def vector_norm_along(x: Value, order: Any, axis: int, keepdims: bool) -> Value:
     if isinstance(order, str):
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     if order == 0:
-        return np.sum((x != 0).astype(dtype_of(np.absolute(plain(x)))), axis=axis, keepdims=keepdims)
+        return np.sum((x != 0).astype(dtype_of(np.absolute(shown(x)))), axis=axis, keepdims=keepdims)
     size = np.absolute(x)
     if order == math.inf:
         return np.max(size, axis=axis, keepdims=keepdims)

@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad.core.interpreter import anywhere, dtype_of, shape_of
+from xformad.core.interpreter import anywhere, dtype_of, shape_of, shown
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, never, normalized_axis, refuse_out
 from xformad.numpy.indexing import take, take_along_axis
-from xformad.numpy.shapes import plain
 from xformad.operations import sorting
 
 Place = Callable[[Value, Value], tuple[Value, Value]]
@@ -141,7 +140,7 @@ def found(a: Value, q: Value, axis: Any, method: str, keepdims: Any, weights: An
     if sizes is not None:
         picked = ordered_by_weight(a, sizes, probabilities, count)
     else:
-        weak = type(plain(q)) in (int, float)
+        weak = type(shown(q)) in (int, float)
         picked = interpolated(a, METHODS[method], count, probabilities, dtype_of(a) if weak else dtype_of(q))
     return arranged(defined(a, picked, count, skip), kept, axis, bool(keepdims), shape_of(q))
 

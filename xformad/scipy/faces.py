@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from xformad.core.interpreter import anywhere
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
@@ -56,14 +57,9 @@ def refused(original: F, reason: str) -> F:
     return cast(F, call)
 
 
-def plain(x: Value) -> Value:
-    """The concrete value of what may be traced."""
-    return x.interpreter.plain(x) if type(x) is Tracer else x
-
-
 def array(x: Any, check_finite: bool = True) -> Value:
     """An argument as an array, traced or not, with SciPy's check."""
     x = as_array(x)
-    if check_finite and not np.isfinite(plain(x)).all():
+    if check_finite and anywhere(~np.isfinite(x)):
         raise ValueError("array must not contain infs or NaNs")
     return x

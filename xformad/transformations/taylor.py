@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, final
 import numpy as np
 
 from xformad import tree
-from xformad.core.interpreter import held, spec_of
+from xformad.core.interpreter import held, plain, spec_of
 from xformad.core.operands import refuse_argument
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
@@ -188,10 +188,6 @@ def check_smooth(fun: Callable[..., Any], right: Expanded, left: Expanded) -> No
                 "both sides or does not exist; move the point, ask for a lower order, or use grad or jvp, which follow "
                 "docs/conventions.md at kinks"
             )
-
-
-def plain(x: Value) -> Value:
-    return x.interpreter.plain(x) if type(x) is Tracer else x
 
 
 def taylor(

@@ -94,7 +94,7 @@ class Planner:
         return buffer
 
     def constant(self, array: np.ndarray[Any, Any]) -> View:
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")
         self.require(scalars.supported(array.dtype))
         buffer = Buffer("constant", array.dtype, array.size, len(self.constants))
         self.constants.append(array)

@@ -7,12 +7,11 @@ from typing import Any, final
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, ndim_of, shape_of
+from xformad.core.interpreter import anywhere, dtype_of, ndim_of, shape_of
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy import take
 from xformad.numpy.implements import as_array
-from xformad.scipy.faces import plain
 from xformad.scipy.interpolate.piecewise import nodes
 
 
@@ -73,7 +72,7 @@ class RegularGridInterpolator:
         for i, x in enumerate(self.grid):
             point = xi[..., i]
             beyond = np.logical_or(point < x[0], point > x[-1])
-            if self.bounds_error and np.any(plain(beyond)):
+            if self.bounds_error and anywhere(beyond):
                 raise ValueError(f"One of the requested xi is out of bounds in dimension {i}")
             outside = np.logical_or(outside, beyond)
             at = np.searchsorted(x[1:-1], point, side="right")

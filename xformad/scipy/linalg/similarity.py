@@ -27,7 +27,7 @@ from xformad.interpreters.taylor_rules import Kinks, deftaylor
 from xformad.interpreters.vjp_rules import TRUST, VjpEntry, vjp_rules
 from xformad.operations.linalg_solve import adjoint
 from xformad.operations.linalg_spectral import phases
-from xformad.scipy.faces import array, face, plain
+from xformad.scipy.faces import array, face
 from xformad.scipy.linalg.stacks import stacked
 from xformad.scipy.linalg.triangular import triangular
 from xformad.transformations.forward import linear_transpose
@@ -106,9 +106,9 @@ def lower_of_schur(m: Value, t: Value, diagonal: Value) -> Value:
     """
     triangular_or_refused(t, "schur")
     n = shape_of(t)[-1]
-    values = plain(np.diagonal(t, axis1=-2, axis2=-1))
+    values = np.diagonal(t, axis1=-2, axis2=-1)
     gaps = np.abs(values[..., None, :] - values[..., :, None]) + np.eye(n)
-    rounding = 100 * n * float(np.finfo(values.dtype).eps)
+    rounding = 100 * n * float(np.finfo(dtype_of(values)).eps)
     if anywhere(gaps <= rounding * np.max(np.abs(values), initial=0.0)):
         warnings.warn(
             "the derivative of scipy.linalg.schur of a matrix with equal eigenvalues is not determined, and NaN was put in "
@@ -162,7 +162,7 @@ hessenberg_form = form("hessenberg", hessenberg_value, lower_of_hessenberg, -1)
 
 
 def triangular_or_refused(t: Value, name: str) -> None:
-    if np.any(np.diagonal(plain(t), -1, -2, -1)):
+    if anywhere(np.diagonal(t, -1, -2, -1) != 0):
         raise UnsupportedError(
             f"scipy.linalg.{name} of a real matrix with complex eigenvalues has blocks on its diagonal, which have no "
             "derivative; use schur(a, output='complex')"

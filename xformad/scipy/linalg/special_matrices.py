@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from xformad.core.interpreter import dtype_of, ndim_of, shape_of
+from xformad.core.interpreter import anywhere, dtype_of, ndim_of, shape_of
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array
-from xformad.scipy.faces import face, plain
+from xformad.scipy.faces import face
 
 ZERO, ONE = 0, 1
 
@@ -92,7 +92,7 @@ def companion(a: Any) -> Value:
     n = shape_of(a)[-1] - 1
     if n < 1:
         raise ValueError("The length of `a` along the last axis must be at least 2.")
-    if np.any(plain(a)[..., 0] == 0):
+    if anywhere(a[..., 0] == 0):
         raise ValueError("The first coefficient(s) of `a` (i.e. elements of `a[..., 0]`) must not be zero.")
     table = np.eye(n, k=-1, dtype=int)
     table[0] = np.arange(n) + 2
@@ -111,7 +111,7 @@ def fiedler_companion(a: Any) -> Value:
     n = shape_of(a)[-1] - 1
     if n <= 0:
         return np.zeros(0, dtype_of(a))
-    if n > 1 and np.any(plain(a)[..., 0] == 0):
+    if n > 1 and anywhere(a[..., 0] == 0):
         raise ValueError("Leading coefficient is zero.")
     entries = -a[..., 1:] / a[..., :1]
     if n == 1:
