@@ -150,7 +150,7 @@ class Interpreter(ABC):
 
     def shown(self, tracer: Tracer) -> Value:
         """The same, for its type or its place in memory, or for a text: what comes of it does not depend on the number."""
-        return self.plain(tracer)
+        return shown(tracer.value)
 
     def formatted(self, tracer: Tracer, spec: str) -> str:
         """`format(tracer, spec)`."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
-from xformad.core.interpreter import Interpreter, agreed, held, shape_of, stack
+from xformad.core.interpreter import Interpreter, agreed, held, plain, shape_of, shown, stack
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
@@ -158,8 +158,10 @@ class Memory(Interpreter):
         return tracer.extra.shape, tracer.extra.storage.dtype
 
     def plain(self, tracer: Tracer) -> Value:
-        value = tracer.extra.value()
-        return value.interpreter.plain(value) if type(value) is Tracer else value
+        return plain(tracer.extra.value())
+
+    def shown(self, tracer: Tracer) -> Value:
+        return shown(tracer.extra.value())
 
     def agreed(self, tracer: Tracer) -> Value:
         return agreed(tracer.extra.value())
