@@ -149,12 +149,12 @@ class Interpreter(ABC):
         return value.interpreter.plain(value) if type(value) is Tracer else value
 
     def shown(self, tracer: Tracer) -> Value:
-        """The same, for its type or its place in memory, or for a text: what comes of it does not depend on the number."""
-        return shown(tracer.value)
+        """The same, for a text to be read by people: nothing depends on it."""
+        return concrete(tracer)
 
     def formatted(self, tracer: Tracer, spec: str) -> str:
         """`format(tracer, spec)`."""
-        return format(self.shown(tracer), spec)
+        return format(concrete(tracer), spec)
 
     def agreed(self, tracer: Tracer) -> Value:
         """The concrete value that the program sees. Under `vmap` the examples must agree on it, or the batch is split."""
@@ -191,11 +191,6 @@ def agreed(value: Value) -> Value:
 def plain(value: Value) -> Value:
     """The concrete value of what may be traced, under all tracers. See `Interpreter.plain`."""
     return value.interpreter.plain(value) if type(value) is Tracer else value
-
-
-def shown(value: Value) -> Value:
-    """The concrete value of what may be traced, for its type, its place in memory or a text. See `Interpreter.shown`."""
-    return value.interpreter.shown(value) if type(value) is Tracer else value
 
 
 def held(value: Value) -> Value:

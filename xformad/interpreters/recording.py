@@ -151,10 +151,6 @@ class Recorder(Interpreter):
     def plain(self, tracer: Tracer) -> Value:
         return self.agreed(tracer)
 
-    def shown(self, tracer: Tracer) -> Value:
-        """Printing happens while recording only, and nothing depends on it."""
-        return tracer.value
-
     def concretize(self, tracer: Tracer, how: str) -> Value:
         """Numbers may be looked at. What becomes a plain array is lost: `xformad.numpy.array` relies on the error."""
         return super().concretize(tracer, how) if how == "numpy.asarray(x)" else self.agreed(tracer)

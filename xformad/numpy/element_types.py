@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xformad.core.dispatch import ATTRIBUTES
-from xformad.core.interpreter import dtype_of, plain, shape_of, shown
+from xformad.core.interpreter import concrete, dtype_of, plain, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
@@ -94,7 +94,7 @@ def type_like(x: Value) -> Any:
     """What stands for a traced array where only types matter: a Python number is a weak type."""
     if type(x) is not Tracer:
         return x
-    value = shown(x)
+    value = concrete(x)
     return value if type(value) in (int, float, complex) else x.dtype
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from xformad.core.dispatch import METHODS
 from xformad.core.index import ARRAY
-from xformad.core.interpreter import dtype_of, held, shape_of, stack
+from xformad.core.interpreter import concrete, dtype_of, held, shape_of, stack
 from xformad.core.primitive import Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Shape, Value
@@ -235,7 +235,7 @@ def augmented(name: str) -> Callable[[Tracer, Value], Value]:
     def method(self: Tracer, other: Value) -> Value:
         interpreter = self.interpreter
         if type(self.memory) is not Origin and interpreter is not MEMORY:
-            if not interpreter.spec(self)[0] and (self.memory is not ARGUMENT or not is_array(interpreter.shown(self))):
+            if not interpreter.spec(self)[0] and (self.memory is not ARGUMENT or not is_array(concrete(self))):
                 return rebind(self, other)
             if self.memory is ARGUMENT:
                 converted(self)  # refuses

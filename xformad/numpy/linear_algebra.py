@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad.core.interpreter import dtype_of, shape_of, shown
+from xformad.core.interpreter import concrete, dtype_of, shape_of
 from xformad.core.typing import Value
 from xformad.errors import UnsupportedError
 from xformad.numpy.implements import as_array, implements, normalized_axis
@@ -237,7 +237,7 @@ def vector_norm_along(x: Value, order: Any, axis: int, keepdims: bool) -> Value:
     if isinstance(order, str):
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     if order == 0:
-        return np.sum((x != 0).astype(dtype_of(np.absolute(shown(x)))), axis=axis, keepdims=keepdims)
+        return np.sum((x != 0).astype(dtype_of(np.absolute(concrete(x)))), axis=axis, keepdims=keepdims)
     size = np.absolute(x)
     if order == math.inf:
         return np.max(size, axis=axis, keepdims=keepdims)

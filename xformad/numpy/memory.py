@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
-from xformad.core.interpreter import Interpreter, agreed, held, plain, shape_of, shown, stack
+from xformad.core.interpreter import Interpreter, agreed, held, plain, shape_of, stack
 from xformad.core.primitive import Primitive, Tracer, getitem
 from xformad.core.source import user_line
 from xformad.core.typing import Params, Shape, ShapeDtype, Value
@@ -159,9 +159,6 @@ class Memory(Interpreter):
 
     def plain(self, tracer: Tracer) -> Value:
         return plain(tracer.extra.value())
-
-    def shown(self, tracer: Tracer) -> Value:
-        return shown(tracer.extra.value())
 
     def agreed(self, tracer: Tracer) -> Value:
         return agreed(tracer.extra.value())

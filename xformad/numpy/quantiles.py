@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad.core.interpreter import anywhere, dtype_of, shape_of, shown
+from xformad.core.interpreter import anywhere, concrete, dtype_of, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Shape, Value
@@ -140,7 +140,7 @@ def found(a: Value, q: Value, axis: Any, method: str, keepdims: Any, weights: An
     if sizes is not None:
         picked = ordered_by_weight(a, sizes, probabilities, count)
     else:
-        weak = type(shown(q)) in (int, float)
+        weak = type(concrete(q)) in (int, float)
         picked = interpolated(a, METHODS[method], count, probabilities, dtype_of(a) if weak else dtype_of(q))
     return arranged(defined(a, picked, count, skip), kept, axis, bool(keepdims), shape_of(q))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from xformad.core.dispatch import ATTRIBUTES
-from xformad.core.interpreter import agreed, shape_of, shown
+from xformad.core.interpreter import agreed, concrete, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Shape, Value
 from xformad.errors import UnsupportedError
@@ -34,7 +34,7 @@ def memory_order(x: Value, order: str | None, name: str) -> str:
         return "C"
     if order in "Ff":
         return "F"
-    value = np.asarray(layout_of(x, name) if type(x) is Tracer and x.interpreter.in_place else shown(x))
+    value = np.asarray(layout_of(x, name) if type(x) is Tracer and x.interpreter.in_place else concrete(x))
     flags = value[(0,) * (value.ndim - x.ndim)].flags if value.size else value.flags  # of one example of a batch
     if order in "Aa" or flags.c_contiguous or flags.f_contiguous:
         return "F" if flags.fnc else "C"
