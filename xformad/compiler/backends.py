@@ -8,7 +8,7 @@ import warnings
 from typing import Final
 
 from xformad.compiler.replay import Program
-from xformad.core.graph import Graph
+from xformad.core.graph import Graph, Node
 from xformad.errors import CompilationWarning
 
 NATIVE: Final = "xformad.compiler.native"
@@ -30,3 +30,11 @@ def program_of(graph: Graph) -> Program:
                 stacklevel=2,
             )
     return Program(graph)
+
+
+def reason_outside(node: Node) -> str:
+    """Why an operation runs on NumPy."""
+    if chosen["backend"] != "llvm":
+        return "llvmlite is not installed"
+    found: str = importlib.import_module(f"{NATIVE}.partition").reason_outside(node)
+    return found

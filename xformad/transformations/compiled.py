@@ -1,58 +1,62 @@
 """Functions of flat arrays that are recorded once and compiled: what `jit` is made of.
 
 A `Compiled` function keeps, for each combination of shapes and dtypes, the paths that its runs have taken so far. A path
-is a recorded run with its guards. A call tries the paths, and where none fits it records another one.
-
-Under transformations it stays one operation, `jit_call`: forward mode and `vmap` make another compiled function of it, and
-reverse mode two, one for the way forward, which returns what the way back needs too, and one for the way back.
+is a recorded run with its guards. A call tries the paths, and where none fits it records another one. How a compiled
+function is transformed stands in `compiled_rules.py`.
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, final
 
 import numpy as np
 
 from xformad.compiler.backends import program_of
-from xformad.compiler.passes import simplified
-from xformad.compiler.replay import Program
+from xformad.compiler.cache import Cache
+from xformad.compiler.passes import constant_key, simplified
+from xformad.compiler.replay import DATA_DEPENDENT
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError, guard
 from xformad.core.primitive import Tracer
+from xformad.core.source import user_depth
 from xformad.core.typing import Value
-from xformad.errors import ManyPathsWarning
-from xformad.interpreters.batch_rules import Batched, batch_rules
-from xformad.interpreters.cotangents import unmasked
-from xformad.interpreters.evaluate import evaluate
-from xformad.interpreters.jvp_rules import Tangents, defjvp_whole
+from xformad.errors import CompilationWarning, ConcretizationError, ManyPathsWarning
 from xformad.interpreters.recording import Recorder
-from xformad.interpreters.vjp_rules import defvjp_joint
-from xformad.transformations.calls import (
-    Call,
-    FlatFunction,
-    batched_over,
-    floating,
-    name_of,
-    named,
-    pulled_back,
-    pushed_forward,
-    split_tangents,
-)
-from xformad.transformations.recorded import graph_of, joint, parted
+from xformad.transformations.calls import FlatFunction, name_of
+from xformad.transformations.recorded import graph_of
 
 Key: TypeAlias = tuple[Any, ...]
 
 MAX_PATHS: Final = 16
 """How many paths are kept for one combination of shapes and dtypes. Beyond, the function is run as it is."""
 
-RECORDING: Final = threading.RLock()
-"""One thread at a time records. It is one lock for all functions, so that two that call each other cannot wait for ever."""
-
 MAX_KEYS: Final = 64
-"""How many combinations of shapes and dtypes are kept; the one not used for longest goes first."""
+"""How many combinations of shapes and dtypes are kept."""
+
+MAX_DERIVED: Final = 64
+"""How many functions made by transformations are kept."""
+
+PATIENCE: Final = 10.0
+"""How many seconds a thread waits for another one to have recorded, before it records itself."""
+
+recording: Final = threading.RLock()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """One thread at a time records, so that none does what another one is doing. As a recorded function may itself wait
+    for a thread that waits here, waiting has an end.
+    """
+    taken = recording.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if taken:
+            recording.release()
 
 
 def key_of(values: Sequence[Value]) -> Key:
@@ -61,22 +65,105 @@ def key_of(values: Sequence[Value]) -> Key:
 
 
 @final
-class Pair(NamedTuple):
-    """A path in reverse mode.
+class Guarded:
+    """What a path took for granted.
 
     Attributes:
-        forward: of the arguments: the results, then the residuals.
-        backward: of the residuals and the cotangents: those of the wanted arguments.
-        results: how many results there are.
-        return_way: the graph of `backward`.
-        guarded: whether the way back has guards, which another cotangent may not fulfil.
+        signature: what was expected of each guard, in order, and the shapes that were found. Equal for equal paths.
+        reasons: for each guard what it is, and the user's line.
     """
 
-    forward: Program
-    backward: Program
-    results: int
-    return_way: Graph
-    guarded: bool
+    __slots__ = ("reasons", "signature")
+
+    def __init__(self, recorder: Recorder) -> None:
+        signature: list[Any] = []
+        self.reasons: list[str] = []
+        for node in recorder.nodes:
+            if node.primitive is guard:
+                expected, how = node.params["expected"], node.params["how"]
+                exact = expected.tobytes() if isinstance(expected, np.ndarray) else constant_key(expected)
+                signature.append((how, exact))
+                self.reasons.append(f"{described(expected, how)} at {recorder.lines[node]}")
+            elif node.primitive is not None and node.primitive.name in DATA_DEPENDENT:
+                signature.append(tuple([x.shape for x in node.value]) if isinstance(node.value, tuple) else node.shape)
+                self.reasons.append(f"the shape of what numpy.{node.primitive.name} returns")
+        self.signature = tuple(signature)
+
+    def parting(self, other: Guarded) -> str:
+        """Where two paths part."""
+        for i, (x, y) in enumerate(zip(self.signature, other.signature, strict=False)):
+            if x != y:
+                return self.reasons[i]
+        return self.reasons[-1] if self.reasons else "?"
+
+
+def described(expected: Any, how: str) -> str:
+    """What a guard is, for people."""
+    if how == "truth":
+        return f"a condition is {expected}"
+    if how == "index":
+        return f"a whole number is {expected}"
+    text = " ".join(str(expected).split())
+    return f"the value is {text if len(text) <= 40 else text[:37] + '...'}"
+
+
+class Way(Protocol):
+    """A recorded path, in whatever mode."""
+
+    guarded: Guarded
+    calls: int
+
+
+W = TypeVar("W", bound=Way)
+
+
+@final
+class Ways(Generic[W]):
+    """The paths for one combination of shapes and dtypes.
+
+    Attributes:
+        known: the paths.
+        plain: whether the function is run as it is where none of them fits.
+    """
+
+    __slots__ = ("known", "plain")
+
+    def __init__(self) -> None:
+        self.known: tuple[W, ...] = ()
+        self.plain = False
+
+    def add(self, way: W, name: str) -> bool:
+        """Add a path, unless it is there: machine code rounds differently from NumPy, and so a guard may fail on the way
+        that it was recorded for. Returns whether it was added.
+        """
+        if any(way.guarded.signature == other.guarded.signature for other in self.known):
+            return False
+        self.known = (*self.known, way)  # another tuple: threads may be going through the one before
+        if len(self.known) == MAX_PATHS:
+            self.plain = True
+        return True
+
+
+@final
+class Path:
+    """A recorded run of a function.
+
+    Attributes:
+        graph: what was recorded, simplified.
+        program: what runs it.
+        run: the program's function, which raises `GuardError` where the path is another one.
+        guarded: what was taken for granted.
+        calls: how often it was run.
+    """
+
+    __slots__ = ("calls", "graph", "guarded", "program", "run")
+
+    def __init__(self, graph: Graph, guarded: Guarded) -> None:
+        self.graph = graph
+        self.program = program_of(graph)
+        self.run: Callable[..., list[Value]] = self.program.run
+        self.guarded = guarded
+        self.calls = 0
 
 
 @final
@@ -85,14 +172,21 @@ class Compiled:
 
     Args:
         fun: the function. Traced values must not reach it by closures.
+
+    Attributes:
+        paths: its recorded runs.
+        pairs: its recorded runs in reverse mode (`compiled_rules.Pair`).
+        derived: the functions that transformations made of it.
+        recordings: how often a run was recorded.
     """
 
     def __init__(self, fun: FlatFunction, name: str = "") -> None:
         self.fun = fun
         self.__name__ = name or name_of(fun)
-        self.paths: dict[Key, list[Program]] = {}
-        self.pairs: dict[Key, list[Pair]] = {}
-        self.derived: dict[Key, Compiled] = {}
+        self.paths: Cache[Key, Ways[Path]] = Cache(MAX_KEYS)
+        self.pairs: Cache[Key, Ways[Any]] = Cache(MAX_KEYS)
+        self.derived: Cache[Key, Compiled] = Cache(MAX_DERIVED)
+        self.recordings = 0
         self.warned = False
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
@@ -100,169 +194,77 @@ class Compiled:
             if type(x) is Tracer:
                 return self.fun(*values)
         key = key_of(values)
-        for path in self.paths.get(key, ()):
-            try:
-                return tuple(path.run(*values))
-            except GuardError:
-                continue
-        with RECORDING:
-            for path in self.paths.get(key, ()):  # another thread may have recorded it meanwhile
-                try:
-                    return tuple(path.run(*values))
-                except GuardError:
-                    continue
-            if len(self.paths.get(key, ())) >= MAX_PATHS:
-                self.warn()
-            else:
-                return self.record(key, values)
-        return self.fun(*values)
+        ways = self.paths.get(key) or self.paths.add(key, Ways())
+        found = followed(ways.known, values)
+        if found is not None:
+            return found
+        if ways.plain:
+            self.many(ways.known)
+            return self.fun(*values)
+        with turn():
+            found = followed(ways.known, values)  # another thread may have recorded it meanwhile
+            return self.record(ways, values) if found is None else found
 
-    def record(self, key: Key, values: Sequence[Value]) -> tuple[Value, ...]:
+    def record(self, ways: Ways[Path], values: Sequence[Value]) -> tuple[Value, ...]:
         """Run the function and keep the way that it takes."""
-        with Recorder(self.fun) as recorder:
-            inputs = [recorder.input(x) for x in values]
-            outs = self.fun(*inputs)
+        try:
+            with Recorder(self.fun) as recorder:
+                inputs = [recorder.input(x) for x in values]
+                outs = self.fun(*inputs)
+        except ConcretizationError as error:
+            self.refused(ways, error)
+            return self.fun(*values)
+        self.recordings += 1
         graph = graph_of(self.__name__, recorder, inputs, outs)
-        self.keep(self.paths, key, program_of(simplified(graph)))
+        ways.add(Path(simplified(graph), Guarded(recorder)), self.__name__)
         return tuple([x.value if type(x) is Tracer and x.interpreter is recorder else x for x in outs])
 
-    def keep(self, table: dict[Key, list[Any]], key: Key, path: Any) -> None:
-        """Add a path; what was not used for longest is dropped."""
-        table[key] = [*table.get(key, ()), path]  # another list: threads may be going through the one before
-        while len(table) > MAX_KEYS:
-            table.pop(next(iter(table)))
+    def path_for(self, values: Sequence[Value]) -> Path | None:
+        """The path that these arguments take, recorded if it has not been; None if the function is run as it is."""
+        key = key_of(values)
+        for _ in range(2):
+            ways = self.paths.get(key) or self.paths.add(key, Ways())
+            for path in ways.known:
+                try:
+                    path.run(*values)
+                except GuardError:
+                    continue
+                return path
+            self(*values)
+        return None
 
-    def warn(self) -> None:
-        """Say once that there are too many paths."""
+    def refused(self, ways: Ways[Any], error: ConcretizationError) -> None:
+        """A function that cannot be recorded is run as it is, after a warning."""
+        ways.plain = True
         if not self.warned:
+            self.warned = True
+            message = f"jit runs {self.__name__} as it is, because it cannot be recorded: {error}"
+            warnings.warn(message, CompilationWarning, stacklevel=user_depth())
+
+    def many(self, known: Sequence[Way]) -> None:
+        """Say once that there are too many paths."""
+        if not self.warned and len(known) == MAX_PATHS:
             self.warned = True
             warnings.warn(
                 f"jit of {self.__name__} has taken {MAX_PATHS} different ways through the program for arguments of the "
-                "same shapes, and runs it as it is from now on",
+                f"same shapes, and runs it as it is from now on; the last two part where "
+                f"{known[-1].guarded.parting(known[-2].guarded)}",
                 ManyPathsWarning,
-                stacklevel=2,
+                stacklevel=user_depth(),
             )
 
     def made(self, key: Key, make: Callable[[], FlatFunction]) -> Compiled:
         """A compiled function derived from this one, made once."""
-        found = self.derived.get(key)
-        return self.derived.setdefault(key, Compiled(make())) if found is None else found
-
-    def pair(self, wanted: tuple[bool, ...], values: Sequence[Value]) -> tuple[Pair, list[Value]] | None:
-        """The path in reverse mode for these arguments, and what its way forward returns; None if there are too many."""
-        key = (wanted, *key_of(values))
-        for pair in self.pairs.get(key, ()):
-            try:
-                return pair, pair.forward.run(*values)
-            except GuardError:
-                continue
-        with RECORDING:
-            pairs = self.pairs.get(key, ())
-            if len(pairs) >= MAX_PATHS:
-                self.warn()
-                return None
-            recorded = record_pair(self.fun, wanted, values)
-            self.keep(self.pairs, key, recorded)
-        return recorded, recorded.forward.run(*values)
+        return self.derived.get(key) or self.derived.add(key, Compiled(make()))
 
 
-def record_pair(fun: FlatFunction, wanted: tuple[bool, ...], values: Sequence[Value]) -> Pair:
-    """Record a run together with its way back, part the two, and compile them."""
-    recorded = joint(fun, wanted, values)
-    count = len(recorded.results)
-    forward, backward, _ = parted(recorded.graph, len(values), count)
-    guarded = any(node.primitive is guard for node in backward.equations)
-    return Pair(program_of(forward), program_of(backward), count, backward, guarded)
-
-
-class JitCall(Call):
-    """A call of a `Compiled` function, which reverse and forward mode and `vmap` keep one operation."""
-
-    def seen(self, values: Sequence[Value]) -> bool:
-        return True
-
-
-def jit_value(*args: Value, fun: Compiled) -> tuple[Value, ...]:
-    return fun(*args)
-
-
-def jit_vjp(
-    *args: Value, fun: Compiled, wanted: tuple[bool, ...]
-) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
-    found = None if any(type(x) is Tracer for x in args) else fun.pair(wanted, args)
-    if found is None:
-        return jit_vjp_again(*args, fun=fun, wanted=wanted)
-    pair, results = found
-    ans, residuals = tuple(results[: pair.results]), results[pair.results :]
-    smooth = [floating(x) for x in ans]
-    again = args if pair.guarded else None
-
-    def pullback(g: tuple[Value, ...]) -> list[Value]:
-        given = [unmasked(each) for each, s in zip(g, smooth, strict=True) if s]
-        if any(type(each) is Tracer for each in given):
-            found = iter(jit_call.bind(*residuals, *given, fun=pair_function(fun, pair)))
-        else:
-            try:
-                found = iter(pair.backward.run(*residuals, *given))
-            except GuardError:
-                assert again is not None
-                return pulled(again, given)
-        return [next(found) if w else None for w in wanted]
-
-    def pulled(args: tuple[Value, ...], given: list[Value]) -> list[Value]:
-        found = iter(backwards(fun, wanted, smooth)(*args, *given))
-        return [next(found) if w else None for w in wanted]
-
-    return ans, pullback
-
-
-def pair_function(fun: Compiled, pair: Pair) -> Compiled:
-    """The way back as a function that can be transformed."""
-    return fun.made(("backward", id(pair)), lambda: bindable(pair.return_way))
-
-
-def bindable(graph: Graph) -> FlatFunction:
-    """A graph as a function of values that may be traced."""
-
-    def run(*values: Value) -> tuple[Value, ...]:
-        found: tuple[Value, ...] = tuple(evaluate(graph, *values))
-        return found
-
-    return named(run, "backward", run)
-
-
-def backwards(fun: Compiled, wanted: tuple[bool, ...], smooth: list[bool]) -> Compiled:
-    """The function of arguments and cotangents: it runs forward again, and back."""
-    return fun.made(("vjp", wanted, tuple(smooth)), lambda: pulled_back(fun.fun, wanted, smooth))
-
-
-def jit_vjp_again(
-    *args: Value, fun: Compiled, wanted: tuple[bool, ...]
-) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
-    """Where arguments are traced by others, the way back runs forward again."""
-    ans = jit_call.bind(*args, fun=fun)
-    smooth = list(map(floating, ans))
-
-    def pullback(g: tuple[Value, ...]) -> list[Value]:
-        given = [unmasked(each) for each, s in zip(g, smooth, strict=True) if s]
-        found = iter(jit_call.bind(*args, *given, fun=backwards(fun, wanted, smooth)))
-        return [next(found) if w else None for w in wanted]
-
-    return ans, pullback
-
-
-def jit_jvp(tangents: Tangents, *args: Value, fun: Compiled) -> tuple[list[Value], list[Value]]:
-    moving = tuple([t is not None for t in tangents])
-    pushed = fun.made(("jvp", moving), lambda: pushed_forward(fun.fun, moving))
-    return split_tangents(jit_call.bind(*args, *[t for t in tangents if t is not None], fun=pushed))
-
-
-def jit_batch(size: int, batched: Batched, *args: Value, fun: Compiled) -> tuple[Value, ...]:
-    run = fun.made(("vmap", size, tuple(batched)), lambda: batched_over(fun.fun, size, batched))
-    return jit_call.bind(*args, fun=run)  # type: ignore[no-any-return]
-
-
-jit_call = JitCall("jit", jit_value)
-defvjp_joint(jit_call, jit_vjp)
-defjvp_whole(jit_call, jit_jvp)
-batch_rules[jit_call] = jit_batch
+def followed(known: Sequence[Path], values: Sequence[Value]) -> tuple[Value, ...] | None:
+    """The result by one of the paths, if it fits."""
+    for path in known:
+        try:
+            found = path.run(*values)
+        except GuardError:
+            continue
+        path.calls += 1
+        return tuple(found)
+    return None

@@ -10,18 +10,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, ParamSpec, TypeVar, final
+from collections.abc import Callable, Iterator, Sequence
+from types import MethodType
+from typing import Any, Final, Generic, NamedTuple, ParamSpec, TypeVar, final
 
 import numpy as np
 
 from xformad import tree
+from xformad.compiler.cache import Cache
+from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
 from xformad.core.interpreter import stack
 from xformad.core.typing import Value
+from xformad.errors import ArgumentError
 from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
-from xformad.transformations.compiled import Compiled, Key, jit_call, key_of
+from xformad.transformations.compiled import Compiled, Path, Ways, key_of
+from xformad.transformations.compiled_rules import jit_call
+from xformad.transformations.explanations import explained
+from xformad.transformations.recorded import flat_graph
 from xformad.transformations.values import value_of
 
 P = ParamSpec("P")
@@ -29,6 +36,27 @@ R = TypeVar("R")
 
 MAX_FORMS: Final = 64
 """How many forms of arguments (trees, values that are no arrays) are kept."""
+
+
+@final
+class CacheInfo(NamedTuple):
+    """What `fun.cache_info()` returns.
+
+    Attributes:
+        hits: how many calls ran a recorded path, not counting those inside of transformations.
+        misses: how many runs were recorded, in whatever mode.
+        forms: how many combinations of trees and of values that are no arrays are known.
+        paths: how many recorded paths are kept.
+    """
+
+    hits: int
+    misses: int
+    forms: int
+    paths: int
+
+
+class Static:
+    """In the key of a form: a leaf that is an array or a number."""
 
 
 @final
@@ -48,6 +76,7 @@ class Form:
         self.leaves = [None if dynamic(leaf) else leaf for leaf in leaves]
         self.positions = [i for i, leaf in enumerate(leaves) if dynamic(leaf)]
         self.results: list[tuple[tree.Structure, list[tuple[int, Any]]]] = []
+        self.numbers: dict[Any, int] = {}
         self.compiled = Compiled(self.run, name_of(fun))
 
     def run(self, *values: Value) -> tuple[Value, ...]:
@@ -58,8 +87,18 @@ class Form:
         args, kwargs = tree.unflatten(self.structure, leaves)
         found, structure = tree.flatten(self.fun(*args, **kwargs))
         others = [(i, leaf) for i, leaf in enumerate(found) if not dynamic(leaf)]
-        self.results.append((structure, others))
-        return (*[leaf for leaf in found if dynamic(leaf)], np.int64(len(self.results) - 1))
+        number = self.number(structure, others)
+        return (*[leaf for leaf in found if dynamic(leaf)], np.int64(number))
+
+    def number(self, structure: tree.Structure, others: list[tuple[int, Any]]) -> int:
+        """The number of a form of the result."""
+        key = (structure, tuple([(i, type(leaf), leaf if is_hashable(leaf) else id(leaf)) for i, leaf in others]))
+        number = self.numbers.get(key)
+        if number is None:
+            with adding:
+                self.results.append((structure, others))
+                number = self.numbers[key] = len(self.results) - 1
+        return number
 
     def result(self, arrays: Sequence[Value]) -> Any:
         """The result, of what a run returned."""
@@ -75,6 +114,17 @@ class Form:
         return tree.unflatten(structure, leaves)
 
 
+adding: Final = threading.Lock()
+
+
+def is_hashable(x: Any) -> bool:
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
 def dynamic(leaf: Any) -> bool:
     """Whether a leaf is an array or a number, which a recording holds for all values of."""
     kind = type(leaf)
@@ -83,13 +133,12 @@ def dynamic(leaf: Any) -> bool:
 
 @final
 class Jitted(Generic[P, R]):
-    """What `jit` returns."""
+    """What `jit` returns: the function, and what is known of how it runs."""
 
     def __init__(self, fun: Callable[P, R]) -> None:
         self.fun = fun
-        self.forms: dict[Any, Form] = {}
-        self.quick: dict[tuple[Any, ...], tuple[Form, Key]] = {}
-        self.lock = threading.Lock()
+        self.forms: Cache[Any, Form] = Cache(MAX_FORMS)
+        self.quick: dict[tuple[Any, ...], tuple[Form, Ways[Path]]] = {}
         self.__wrapped__ = fun
         self.__name__ = f"jit({getattr(fun, '__name__', 'function')})"
         self.__doc__ = fun.__doc__
@@ -99,35 +148,115 @@ class Jitted(Generic[P, R]):
         if simple is not None:
             quick = self.quick.get(simple)
             if quick is not None:
-                form, key = quick
-                for path in form.compiled.paths.get(key, ()):
+                form, ways = quick
+                for path in ways.known:
                     try:
-                        return form.result(path.run(*args))  # type: ignore[no-any-return]
+                        found = path.run(*args)
                     except GuardError:
                         continue
+                    path.calls += 1
+                    return form.result(found)  # type: ignore[no-any-return]
         if stack.live and Closure(self.fun).tracers:
             return self.fun(*args, **kwargs)  # it closes over traced values, which are others in the next call
         form = self.form_of(args, kwargs)
         leaves = tree.leaves_of((args, kwargs))
         arrays = [leaves[i] for i in form.positions]
+        found = jit_call.bind(*arrays, fun=form.compiled)
         if simple is not None:
-            self.quick[simple] = form, key_of(arrays)
-            while len(self.quick) > MAX_FORMS:
-                self.quick.pop(next(iter(self.quick)))
-        found: R = form.result(jit_call.bind(*arrays, fun=form.compiled))
-        return found
+            ways = form.compiled.paths.get(key_of(arrays)) or Ways()
+            if ways.known:
+                self.quick[simple] = form, ways
+                while len(self.quick) > MAX_FORMS:
+                    self.quick.pop(next(iter(self.quick)), None)
+        return form.result(found)  # type: ignore[no-any-return]
 
     def form_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Form:
-        """What is known of arguments like these."""
+        """What is known of arguments like these.
+
+        Raises:
+            ArgumentError: if there is a leaf that is neither an array nor hashable.
+        """
         leaves, structure = tree.flatten((args, kwargs))
-        key = (structure, tuple([None if dynamic(leaf) else leaf for leaf in leaves]))
-        form = self.forms.get(key)
-        if form is None:
-            with self.lock:
-                form = self.forms.setdefault(key, Form(self.fun, structure, leaves))
-                while len(self.forms) > MAX_FORMS:
-                    self.forms.pop(next(iter(self.forms)))
-        return form
+        key = (structure, tuple([Static if dynamic(leaf) else (type(leaf), leaf) for leaf in leaves]))
+        try:
+            return self.forms.get(key) or self.forms.add(key, Form(self.fun, structure, leaves))
+        except TypeError:
+            wrong = next((leaf for leaf in leaves if not dynamic(leaf) and not is_hashable(leaf)), None)
+            if wrong is None:
+                raise
+            raise ArgumentError(
+                f"{self.__name__} got a {type(wrong).__name__}, which is neither an array, a number, nor hashable, so that "
+                "a recording could not be found again; register the type by xformad.tree.register, or close over the object"
+            ) from None
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """As a method, as a function is one: the object is an argument like others."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
+
+    def __reduce__(self) -> Any:
+        return Jitted, (self.fun,)
+
+    def cache_info(self) -> CacheInfo:
+        """How many calls were recorded, and how many ran what had been."""
+        functions = [form.compiled for form in self.forms]
+        everything = [each for fun in functions for each in family(fun)]
+        paths = [path for fun in everything for ways in fun.paths for path in ways.known]
+        pairs = [pair for fun in everything for ways in fun.pairs for pair in ways.known]
+        hits = sum(path.calls for fun in functions for ways in fun.paths for path in ways.known)
+        return CacheInfo(hits, sum(fun.recordings for fun in everything), len(functions), len(paths) + len(pairs))
+
+    def cache_clear(self) -> None:
+        """Forget all recorded paths."""
+        self.quick.clear()
+        self.forms.clear()
+
+    def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Path:
+        """The path for these arguments, recorded if it has not been.
+
+        Raises:
+            ArgumentError: if the function is run as it is for arguments like these.
+        """
+        form = self.form_of(args, kwargs)
+        leaves = tree.leaves_of((args, kwargs))
+        arrays = [leaves[i] for i in form.positions]
+        found = form.compiled.path_for(arrays)
+        if found is None:
+            raise ArgumentError(f"{self.__name__} is run as it is for arguments like these; its warning said why")
+        return found
+
+    def graph(self, *args: P.args, **kwargs: P.kwargs) -> Graph:
+        """The graph of the path for these arguments, simplified, on flat arrays.
+
+        Returns:
+            Its inputs are the arrays and numbers among the leaves of the arguments, its outputs those of the result.
+
+        >>> print(jit(lambda x: 2.0 * np.sin(x) + 2.0 * np.sin(x)).graph(1.0))
+        inputs  a: float64[]
+        b: float64[] = sin a
+        c: float64[] = multiply 2.0 b
+        d: float64[] = add c c
+        outputs d
+        """
+        graph = self.path(args, kwargs).graph
+        return flat_graph(graph.name, graph.inputs, graph.equations, graph.outputs[:-1])
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """What happens in a call with these arguments: paths, guards, kernels, and what runs outside of them and why."""
+        self.path(args, kwargs)
+        form = self.form_of(args, kwargs)
+        leaves = tree.leaves_of((args, kwargs))
+        arrays = [leaves[i] for i in form.positions]
+        return explained(form.compiled, arrays)
+
+
+def family(fun: Compiled) -> Iterator[Compiled]:
+    """A compiled function, and those that transformations made of it."""
+    yield fun
+    for each in fun.derived:
+        yield from family(each)
 
 
 def simple_key(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -148,14 +277,28 @@ def simple_key(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def jit(fun: Callable[P, R]) -> Jitted[P, R]:
     """The same function, recorded once for each combination of shapes and dtypes, simplified and compiled.
 
+    A recorded run holds for all values of the same shapes and dtypes that take the same way through the program. Where a
+    program branches on a value, uses one as a whole number or looks at it, the recording has a guard; a call for which a
+    guard does not hold takes another recorded path, or records one. What else happens in the program, printing or
+    appending to a list, happens while recording only, and what it reads from outside, closed-over arrays or random
+    numbers, is taken as it was then.
+
     Args:
-        fun: a function of pytrees, with a pytree as result. It may branch and loop on values: each way through it is
-            recorded when it is first taken.
+        fun: a function of pytrees, with a pytree as result. Arrays and numbers are arguments; all other leaves (strings,
+            truth values, functions) must be hashable, and each combination of them is recorded for itself.
 
     Returns:
-        The function of the same arguments.
+        The function of the same arguments, an object with methods `graph`, `explain`, `cache_info` and `cache_clear`.
 
-    >>> jit(lambda n: sum(range(n)))(5)
-    10
+    Raises:
+        ArgumentError: when called, if a leaf is neither an array nor hashable.
+
+    Warns:
+        ManyPathsWarning: if there are more than 16 paths for arguments of the same shapes: it is then run as it is.
+        CompilationWarning: if it cannot be recorded or compiled: it is then run as it is, or on NumPy.
+
+    >>> fast = jit(lambda n: sum(range(n)))
+    >>> fast(5), fast(5), fast(6), fast.cache_info().misses
+    (10, 10, 15, 2)
     """
     return Jitted(fun)

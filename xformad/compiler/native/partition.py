@@ -48,6 +48,13 @@ def is_native(node: Node) -> bool:
     return found
 
 
+def reason_outside(node: Node) -> str:
+    """Why an operation is left to NumPy."""
+    if node.primitive is not None and node.primitive.name not in PLANS:
+        return "there is no machine operation for it"
+    return "there is no machine operation for these shapes, dtypes or parameters"
+
+
 def tried(node: Node) -> bool:
     """Whether an operation can be planned by itself."""
     if isinstance(node.value, tuple) or any(isinstance(parent.value, tuple) for parent in node.parents):
