@@ -162,9 +162,7 @@ def test_kernels_of_a_compiled_program() -> None:
     fast = jit(lambda x, w: np.sum(np.exp(np.tanh(x * 2.0) @ w) + 1.0))
     x, w = np.full((4, 3), 0.1), np.ones((3, 2))
     value = fast(x, w)
-    (form,) = fast.forms.values()
-    ((path,),) = form.compiled.paths.values()
-    graph, groups = expanded(path.graph)
+    graph, groups = expanded(fast.path((x, w), {}).program.graph)
     names = [node.primitive.name for node in graph.equations if node.primitive is not None]
     assert names == ["multiply", "tanh", "matmul", "exp", "add", "sum"]
     assert sum(map(len, groups.values())) == len(set().union(*groups.values()))

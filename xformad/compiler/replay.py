@@ -63,13 +63,7 @@ class Program:
 
 @runtime_checkable
 class Inlined(Protocol):
-    """An implementation that writes the lines of its call itself: a kernel.
-
-    Attributes:
-        graph: what it computes.
-    """
-
-    graph: Graph
+    """An implementation that writes the lines of its call itself: a kernel."""
 
     def write(self, writer: Writer, operands: list[str], name: str) -> list[str]:
         """Add lines to the text; what the results are called in it."""

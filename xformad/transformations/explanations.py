@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from xformad.compiler.backends import reason_outside
-from xformad.compiler.replay import Inlined, Program
-from xformad.core.graph import Node, component, describe
+from xformad.compiler.kernels import body_of
+from xformad.compiler.replay import Program
+from xformad.core.graph import Node, component
 from xformad.core.guards import guard
+from xformad.core.texts import describe
 from xformad.core.typing import Value
 from xformad.transformations.compiled import Compiled, Path, key_of
 
@@ -38,9 +40,9 @@ def of_program(program: Program) -> Iterable[str]:
     """The lines on what runs: kernels, and operations of NumPy's."""
     for node in program.graph.equations:
         assert node.primitive is not None
-        implementation: object = node.primitive.implementation
-        if isinstance(implementation, Inlined):
-            inside = implementation.graph.equations
+        body = body_of(node.primitive)
+        if body is not None:
+            inside = body.equations
             yield f"kernel of {counted(len(inside), 'operation')}: {tally(inside)}"
         elif node.primitive is not guard and node.primitive is not component:
             yield f"NumPy: {node.primitive.name}: {reason_outside(node)}"
