@@ -24,6 +24,7 @@ from xformad.core.interpreter import SCALAR, Interpreter, Spec, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_line
 from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.errors import ConcretizationError
 from xformad.interpreters.snapshots import Snapshots
 from xformad.interpreters.trace import Traced
 
@@ -37,6 +38,10 @@ the functions are run on the tracers."""
 
 class ForeignTracerError(Exception):
     """A function that is recorded for itself, the body of a loop, uses values traced around it: it is no closed graph."""
+
+
+class NotRecordableError(ConcretizationError):
+    """A program makes a plain array of a value that is recorded: nothing that depends on it would be noticed."""
 
 
 @final
@@ -136,7 +141,8 @@ class Recorder(Interpreter):
         return expected
 
     def index(self, tracer: Tracer) -> int:
-        expected = operator.index(tracer.value)
+        value = tracer.value
+        expected = int(value) if isinstance(value, np.floating) else operator.index(value)  # rounded by `math.floor`
         self.take_for_granted(tracer, expected, "index")
         return expected
 
@@ -153,4 +159,13 @@ class Recorder(Interpreter):
 
     def concretize(self, tracer: Tracer, how: str) -> Value:
         """Numbers may be looked at. What becomes a plain array is lost: `xformad.numpy.array` relies on the error."""
-        return super().concretize(tracer, how) if how == "numpy.asarray(x)" else self.agreed(tracer)
+        if how == "int(x)":
+            expected = int(tracer.value)
+            self.take_for_granted(tracer, expected, "integer")
+            return expected
+        if how != "numpy.asarray(x)":
+            return self.agreed(tracer)
+        try:
+            return super().concretize(tracer, how)
+        except ConcretizationError as error:
+            raise NotRecordableError(*error.args) from None

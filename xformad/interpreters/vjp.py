@@ -273,12 +273,13 @@ COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index
 MASKED_COMPONENT: Final = Plan(VjpEntry({0: lambda g, _ans, _whole, index: Parts({index: g})}, check=TRUST), 1, 1)
 
 
-def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[Value]:
+def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node], *, masks: bool = False) -> list[Value]:
     """Send cotangents from the outputs back to the inputs.
 
     Args:
         seeds: output nodes with their cotangents. The list is emptied, so that the tape can be freed on the way.
         inputs: the nodes whose cotangents are wanted.
+        masks: whether a cotangent may be returned as a `Masked` one.
 
     Returns:
         The cotangent of each input, None where nothing arrived.
@@ -354,7 +355,11 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node]) -> list[V
                 cotangents[parent] = message
                 if parent.parents:
                     heappush(heap, (-parent.number, parent))
-    return [settled(cotangents[node], node) if node in cotangents else None for node in inputs]
+    found = [cotangents.get(node) for node in inputs]
+    return [
+        g if g is None or (masks and type(g) is Masked) else settled(g, node)
+        for g, node in zip(found, inputs, strict=True)
+    ]
 
 
 def messages_of(node: Node, g: Value) -> Sequence[Value]:

@@ -195,7 +195,12 @@ class Flat:
 
 
 def pulled_back(
-    fun: FlatFunction, wanted: Sequence[bool], smooth_out: Sequence[bool], masked: Sequence[bool] = ()
+    fun: FlatFunction,
+    wanted: Sequence[bool],
+    smooth_out: Sequence[bool],
+    masked: Sequence[bool] = (),
+    *,
+    masks: bool = False,
 ) -> FlatFunction:
     """The function of arguments and cotangents of the floating-point results that returns cotangents of those arguments
     that are wanted. It runs `fun` on a tape of its own.
@@ -205,6 +210,7 @@ def pulled_back(
         wanted: for each argument whether its cotangent is; it must be floating-point.
         smooth_out: for each result whether it is floating-point.
         masked: for each of the cotangents whether it is zero outside of a mask. The masks are the last arguments.
+        masks: whether a cotangent may be returned as a `Masked` one.
     """
     count = len(wanted)
     smooth = sum(smooth_out)
@@ -224,7 +230,7 @@ def pulled_back(
         seeds = [(x.extra, g) for x, g in pairs if type(x) is Tracer and x.interpreter is tape]
         inputs = [x.extra for x, w in zip(args, wanted, strict=True) if w]
         del outs, pairs, args, gs
-        found = zip(backward_pass(seeds, inputs), inputs, strict=True)
+        found = zip(backward_pass(seeds, inputs, masks=masks), inputs, strict=True)
         return tuple([zeros(node.spec) if g is None else g for g, node in found])
 
     return named(pull, "pullback", fun)

@@ -24,8 +24,8 @@ from xformad.core.guards import GuardError, guard
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_depth
 from xformad.core.typing import Value
-from xformad.errors import CompilationWarning, ConcretizationError, ManyPathsWarning
-from xformad.interpreters.recording import Recorder
+from xformad.errors import CompilationWarning, ManyPathsWarning
+from xformad.interpreters.recording import NotRecordableError, Recorder
 from xformad.transformations.calls import FlatFunction, name_of
 from xformad.transformations.recorded import graph_of
 
@@ -101,7 +101,7 @@ def described(expected: Any, how: str) -> str:
     """What a guard is, for people."""
     if how == "truth":
         return f"a condition is {expected}"
-    if how == "index":
+    if how in ("index", "integer"):
         return f"a whole number is {expected}"
     text = " ".join(str(expected).split())
     return f"the value is {text if len(text) <= 40 else text[:37] + '...'}"
@@ -211,7 +211,7 @@ class Compiled:
             with Recorder(self.fun) as recorder:
                 inputs = [recorder.input(x) for x in values]
                 outs = self.fun(*inputs)
-        except ConcretizationError as error:
+        except NotRecordableError as error:
             self.refused(ways, error)
             return self.fun(*values)
         self.recordings += 1
@@ -233,7 +233,7 @@ class Compiled:
             self(*values)
         return None
 
-    def refused(self, ways: Ways[Any], error: ConcretizationError) -> None:
+    def refused(self, ways: Ways[Any], error: NotRecordableError) -> None:
         """A function that cannot be recorded is run as it is, after a warning."""
         ways.plain = True
         if not self.warned:

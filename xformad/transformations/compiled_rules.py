@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+import numpy as np
+
 from xformad.compiler.backends import program_of
 from xformad.compiler.replay import Program
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
+from xformad.core.interpreter import shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
-from xformad.errors import ConcretizationError
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.evaluate import evaluate
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole
-from xformad.interpreters.vjp_rules import defvjp_joint
+from xformad.interpreters.recording import NotRecordableError
+from xformad.interpreters.vjp_rules import defvjp_joint, entries
 from xformad.transformations.calls import (
     Call,
     FlatFunction,
@@ -41,19 +44,23 @@ class Pair:
 
     Attributes:
         forward: of the arguments: the results, then the residuals.
-        backward: of the residuals and the cotangents: those of the wanted arguments.
+        backward: of the residuals and the cotangents: those of the wanted arguments, and masks.
+        masked: for each of these cotangents whether it has a mask.
         results: how many results there are.
         return_way: the graph of `backward`.
         guarded: what was taken for granted.
         calls: how often it was run.
     """
 
-    __slots__ = ("backward", "calls", "forward", "guarded", "results", "return_way")
+    __slots__ = ("backward", "calls", "forward", "guarded", "masked", "results", "return_way")
 
-    def __init__(self, forward: Graph, backward: Graph, results: int, guarded: Guarded) -> None:
+    def __init__(
+        self, forward: Graph, backward: Graph, results: int, masked: tuple[bool, ...], guarded: Guarded
+    ) -> None:
         self.forward: Program = program_of(forward)
         self.backward: Program = program_of(backward)
         self.results = results
+        self.masked = masked
         self.return_way = backward
         self.guarded = guarded
         self.calls = 0
@@ -76,7 +83,7 @@ def pair_for(fun: Compiled, wanted: tuple[bool, ...], values: Sequence[Value]) -
         if found is None:
             try:
                 pair = record_pair(fun.fun, wanted, values)
-            except ConcretizationError as error:
+            except NotRecordableError as error:
                 fun.refused(ways, error)
                 return None
             fun.recordings += 1
@@ -99,10 +106,10 @@ def gone_forward(known: Sequence[Pair], values: Sequence[Value]) -> tuple[Pair, 
 
 def record_pair(fun: FlatFunction, wanted: tuple[bool, ...], values: Sequence[Value]) -> Pair:
     """Record a run together with its way back, part the two, and compile them."""
-    recorded = joint(fun, wanted, values)
+    recorded = joint(fun, wanted, values, masks=True)
     count = len(recorded.results)
     forward, backward, _ = parted(recorded.graph, len(values), count)
-    return Pair(forward, backward, count, Guarded(recorded.recorder))
+    return Pair(forward, backward, count, recorded.masked, Guarded(recorded.recorder))
 
 
 class JitCall(Call):
@@ -134,13 +141,13 @@ def jit_vjp(
         if Masked in kinds:  # the way back was recorded for cotangents without masks
             return fall_back(g)
         if Tracer in kinds:
-            found = iter(jit_call.bind(*residuals, *given, fun=pair_function(fun, pair)))
+            found = jit_call.bind(*residuals, *given, fun=pair_function(fun, pair))
         else:
             try:
-                found = iter(pair.backward.run(*residuals, *given))
+                found = pair.backward.run(*residuals, *given)
             except GuardError:
                 return fall_back(g)
-        return [next(found) if w else None for w in wanted]
+        return spread(found, wanted, pair.masked)
 
     return ans, pullback
 
@@ -155,11 +162,34 @@ def again(
         given = [each for each, s in zip(g, smooth, strict=True) if s]
         masked = tuple([type(each) is Masked for each in given])
         masks = [each.mask for each in given if type(each) is Masked]
-        back = fun.made(("vjp", wanted, tuple(smooth), masked), lambda: pulled_back(fun.fun, wanted, smooth, masked))
-        found = iter(jit_call.bind(*args, *map(unmasked, given), *masks, fun=back))
-        return [next(found) if w else None for w in wanted]
+        back = fun.made(("vjp", wanted, tuple(smooth), masked), lambda: with_masks(fun.fun, wanted, smooth, masked))
+        found = jit_call.bind(*args, *map(unmasked, given), *masks, fun=back)
+        count = sum(wanted)
+        full = [shape_of(mask) != shape_of(g) for g, mask in zip(found, found[count:], strict=False)]
+        kept = [mask for mask, f in zip(found[count:], full, strict=True) if not f]
+        return spread([*found[:count], *kept], wanted, [not f for f in full])
 
     return pullback
+
+
+def with_masks(
+    fun: FlatFunction, wanted: Sequence[bool], smooth: Sequence[bool], masked: Sequence[bool]
+) -> FlatFunction:
+    """`pulled_back`, which returns a mask for each of the cotangents, too; a single True where there is none."""
+    pull = pulled_back(fun, wanted, smooth, masked, masks=True)
+
+    def run(*values: Value) -> tuple[Value, ...]:
+        found = pull(*values)
+        return (*map(unmasked, found), *[g.mask if type(g) is Masked else np.True_ for g in found])
+
+    return named(run, "pullback", fun)
+
+
+def spread(found: Sequence[Value], wanted: Sequence[bool], masked: Sequence[bool]) -> list[Value]:
+    """The cotangent of each argument, None for those not wanted; of those that are, and the masks of some."""
+    masks = iter(found[len(masked) :])
+    given = iter([Masked(g, next(masks)) if m else g for g, m in zip(found, masked, strict=False)])
+    return [next(given) if w else None for w in wanted]
 
 
 def pair_function(fun: Compiled, pair: Pair) -> Compiled:
@@ -190,5 +220,6 @@ def jit_batch(size: int, batched: Batched, *args: Value, fun: Compiled) -> tuple
 
 jit_call = JitCall("jit", jit_value)
 defvjp_joint(jit_call, jit_vjp)
+entries[jit_call].masked = True
 defjvp_whole(jit_call, jit_jvp)
 batch_rules[jit_call] = jit_batch

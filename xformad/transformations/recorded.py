@@ -26,7 +26,7 @@ from xformad.core.graph import Graph, Node
 from xformad.core.interpreter import concrete
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
-from xformad.interpreters.cotangents import unmasked
+from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.evaluate import GraphFunction, owned
 from xformad.interpreters.recording import Recorder
 from xformad.interpreters.vjp import Vjp, backward_pass
@@ -92,15 +92,17 @@ class Joint(NamedTuple):
         recorder: what recorded them.
         graph: of the arguments and the cotangents: the results, and the cotangents of the wanted arguments.
         results: what the run returned.
+        masked: which of the cotangents are structurally zero outside of a mask.
     """
 
     recorder: Recorder
     graph: Graph
     results: tuple[Value, ...]
+    masked: tuple[bool, ...]
 
 
-def joint(fun: FlatFunction, wanted: Sequence[bool], values: Sequence[Value]) -> Joint:
-    """Record a run and its way back."""
+def joint(fun: FlatFunction, wanted: Sequence[bool], values: Sequence[Value], *, masks: bool = False) -> Joint:
+    """Record a run and its way back. With `masks`, the graph's last results are the masks of cotangents that have one."""
     with Recorder(fun) as recorder:
         inputs = [recorder.input(x) for x in values]
         with Vjp(fun, partial=True) as tape:
@@ -113,10 +115,13 @@ def joint(fun: FlatFunction, wanted: Sequence[bool], values: Sequence[Value]) ->
         pairs = [(x, next(given), o) for x, o in zip(outs, own, strict=True) if floating(x)]
         seeds = [(x.extra, g) for x, g, o in pairs if o]
         nodes = [x.extra for x, w in zip(args, wanted, strict=True) if w]
-        found = backward_pass(seeds, nodes)
+        with np.errstate(all="ignore"):  # which the cotangents to come may not give cause for
+            found = backward_pass(seeds, nodes, masks=masks)
         back = [zeros(node.spec) if g is None else unmasked(g) for g, node in zip(found, nodes, strict=True)]
+    masked = tuple([type(g) is Masked for g in found])
+    back += [g.mask for g in found if type(g) is Masked]
     whole = graph_of(name_of(fun), recorder, [*inputs, *cotangents], [*results, *back])
-    return Joint(recorder, simplified(whole), tuple(map(concrete, results)))
+    return Joint(recorder, simplified(whole), tuple(map(concrete, results)), masked)
 
 
 def ones_like(x: Value) -> Value:
