@@ -139,6 +139,20 @@ def test_none_and_numbers_are_different_arguments() -> None:
     assert [fast(1.0, y) for y in (None, 2.0, None, 3, True, False)] == [1.0, 3.0, 1.0, 4, 2.0, 1.0]
 
 
+def test_pythons_numbers() -> None:
+    """They give way to arrays' dtypes, and whole numbers have no bounds."""
+    single = np.ones((2, 2), np.float32)
+    fast = jit(lambda c, n: (np.linalg.inv(single * (c * 2.0)), c * 2.0, n**n, c > 1.0, n * n > 4))
+    for c, n in ((1.5, 3), (0.5, 100), (2.5, 2)):
+        single[0, 0] = 3.0
+        expected = (np.linalg.inv(single * np.float32(c * 2.0)), c * 2.0, n**n, c > 1.0, n * n > 4)
+        found = fast(c, n)
+        assert found[0].dtype == np.float32
+        np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+        assert found[1:] == expected[1:]
+        assert [type(x) for x in found[1:4]] == [float, int, bool]
+
+
 class Model:
     def __init__(self, scale: float) -> None:
         self.scale = scale

@@ -36,6 +36,9 @@ recording_rules: Final[dict[Primitive, RecordingRule]] = {}
 the functions are run on the tracers."""
 
 
+PYTHON_NUMBERS: Final = frozenset((bool, int, float, complex))
+
+
 class ForeignTracerError(Exception):
     """A function that is recorded for itself, the body of a loop, uses values traced around it: it is no closed graph."""
 
@@ -46,7 +49,8 @@ class NotRecordableError(ConcretizationError):
 
 @final
 class Recorder(Interpreter):
-    """Records a program and its guards. Nodes keep constants, but not the values of what was recorded.
+    """Records a program and its guards. Nodes keep constants, but not the values of what was recorded; only, of Python's
+    numbers, the type, as their dtype gives way to that of arrays.
 
     Attributes:
         nodes: all that was recorded, in order.
@@ -80,12 +84,14 @@ class Recorder(Interpreter):
         parents: tuple[Node, ...],
         traced: Traced,
     ) -> Node:
-        kept = None
+        kept: Any = None
         if isinstance(value, tuple):
             spec = SCALAR
             kept = tuple([Spec(*spec_of(part)) for part in value])
         else:
             spec = spec_of(value)
+            if type(value) in PYTHON_NUMBERS:
+                kept = type(value)
         node = Node(len(self.nodes) + 1, kept, primitive, args, params, parents, spec, traced)
         self.nodes.append(node)
         return node

@@ -153,7 +153,9 @@ class Kernel:
         self.graph = graph
         planner = Planner(graph)
         writer = KernelWriter(planner)
-        self.outputs = [(out.shape, out.dtype) for out in graph.outputs if isinstance(out, Node)]
+        outputs = [out for out in graph.outputs if isinstance(out, Node)]
+        self.outputs = [(out.shape, out.dtype) for out in outputs]
+        self.endings = ["" if out.shape else ".item()" if isinstance(out.value, type) else "[()]" for out in outputs]
         self.memory = writer.memory
         self.constants = planner.constants
         self.inputs = [(node.shape, node.dtype) for node in graph.inputs]
@@ -219,7 +221,12 @@ class Kernel:
         status = self.function(*args, *results, memory)
         if status:
             self.again(status, *args, *results, memory)
-        return tuple([x if x.shape else x[()] for x in results])
+        return tuple(
+            [
+                x if not ending else x.item() if ending == ".item()" else x[()]
+                for x, ending in zip(results, self.endings, strict=True)
+            ]
+        )
 
     def again(self, status: int, *objects: Value) -> None:
         """What to do if the function does not return 0: copy the arguments, if it asks for that.
@@ -250,8 +257,4 @@ class Kernel:
         function, again = writer.named(self.function, f"kernel{name}"), writer.named(self.again, f"again{name}")
         writer.lines.append(f"    status = {function}({objects})")
         writer.lines.append(f"    if status: {again}(status, {objects})")
-        empty_index = writer.constant(())
-        return [
-            result if shape else f"{result}[{empty_index}]"
-            for result, (shape, _) in zip(results, self.outputs, strict=True)
-        ]
+        return [f"{result}{ending}" for result, ending in zip(results, self.endings, strict=True)]

@@ -31,6 +31,8 @@ def is_native(node: Node) -> bool:
     """Whether a kernel can be made of this operation: it is tried."""
     if node.primitive is not guard and (node.primitive is None or node.primitive.name not in PLANS):
         return False
+    if node.value is int:  # Python's has no bounds
+        return False
     constants = [constant_key(arg) for i, arg in enumerate(node.args) if i not in node.argnums]
     key: Hashable = (
         node.primitive,
