@@ -152,7 +152,7 @@ class Kernel:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         planner = Planner(graph)
-        writer = KernelWriter(planner)
+        writer = KernelWriter(planner, the_engine().lanes)
         outputs = [out for out in graph.outputs if isinstance(out, Node)]
         self.outputs = [(out.shape, out.dtype) for out in outputs]
         self.endings = ["" if out.shape else ".item()" if isinstance(out.value, type) else "[()]" for out in outputs]

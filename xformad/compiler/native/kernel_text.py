@@ -10,7 +10,8 @@ from typing import Final, final
 from xformad.compiler.native import scalars
 from xformad.compiler.native.nest_text import NestWriter
 from xformad.compiler.native.planner import Planner
-from xformad.compiler.native.steps import Check, Nest, Scalar
+from xformad.compiler.native.product_text import ProductWriter
+from xformad.compiler.native.steps import Check, Nest
 from xformad.compiler.native.views import Buffer
 
 ALIGNMENT: Final = 64
@@ -20,21 +21,25 @@ ALIGNMENT: Final = 64
 class KernelWriter:
     """Writes the module of a kernel.
 
+    Args:
+        planner: the kernel's steps.
+        lanes: how many doubles a vector of this machine has.
+
     Attributes:
         text: of the module. Its function `kernel` takes pointers to the arguments, the results and the memory for
             temporaries, and returns 0, or the number of the guard that does not hold, from 1.
         memory: how many bytes the temporaries need.
     """
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, lanes: int) -> None:
         self.planner = planner
         self.memory = place_temporaries(planner)
         functions: dict[tuple[str, str], str] = {}
         lines: list[str] = []
         checks = 0
         for step in planner.steps:
-            if isinstance(step, Nest):
-                writer = NestWriter(step)
+            if not isinstance(step, Check):
+                writer = NestWriter(step) if isinstance(step, Nest) else ProductWriter(step, lanes)
                 key = (writer.parameters, writer.body)
                 name = functions.setdefault(key, f"@nest{len(functions)}")
                 memory = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
@@ -84,12 +89,7 @@ def place_temporaries(planner: Planner) -> int:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for number, step in enumerate(planner.steps):
-        used = (
-            [step.view.buffer]
-            if isinstance(step, Check)
-            else [i.view.buffer for i in step.instructions if not isinstance(i, Scalar)]
-        )
-        for buffer in used:
+        for buffer in step.buffers:
             first.setdefault(buffer, number)
             last[buffer] = number
     free: list[tuple[int, int]] = []  # sizes and places

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from xformad.compiler.native import scalars, views
-from xformad.compiler.native.steps import Check, Load, Nest, Reduce, Scalar, Store, UnsupportedGraphError
+from xformad.compiler.native.steps import Check, Load, Nest, Reduce, Scalar, Step, Store, UnsupportedGraphError
 from xformad.compiler.native.views import Buffer, View
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import guard
@@ -28,22 +28,24 @@ class Planner:
     """Makes the steps of a kernel of a graph.
 
     Attributes:
-        steps: nests and checks, in order.
+        steps: nests, products and checks, in order.
         temporaries: buffers that are neither arguments nor results.
         constants: the arrays that the graph holds.
         views: where the nodes lie, that lie in memory.
         places: for nodes that are in registers: the nest's number, and the register.
         written: for each buffer, the number of the last step that writes into it.
+        copies: of views, in C order.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.steps: list[Nest | Check] = []
+        self.steps: list[Step] = []
         self.temporaries: list[Buffer] = []
         self.constants: list[np.ndarray[Any, Any]] = []
         self.views: dict[Node, View] = {}
         self.places: dict[Node, tuple[int, int | str]] = {}
         self.written: dict[Buffer, int] = {}
+        self.copies: dict[View, View] = {}
         self.checked = -1
         self.results: dict[Node, Buffer] = {}
         for number, node in enumerate(graph.inputs):
@@ -197,6 +199,15 @@ class Planner:
         assert isinstance(nest, Nest)
         nest.add(Store(nest.add(Load(source)), target, source.buffer.dtype))
         self.written[target.buffer] = max(number, self.written.get(target.buffer, -1))
+
+    def straight(self, view: View) -> View:
+        """A copy of a view in C order, made once."""
+        found = self.copies.get(view)
+        if found is None:
+            dtype = view.buffer.dtype
+            found = self.copies[view] = views.whole(self.temporary(dtype, view.shape), view.shape)
+            self.copy(view, found)
+        return found
 
     def place(self, x: Any, target: View) -> None:
         """Write an operand into a part of a buffer: from the register where it is, if it is in one."""

@@ -1,13 +1,15 @@
-"""What a kernel is made of: nests of loops with instructions, and checks of guards, in the order in which they run."""
+"""What a kernel is made of: nests of loops with instructions, products, and checks of guards, in the order of running."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
 
-from xformad.compiler.native.views import View
+from xformad.compiler.native.blas import Routine
+from xformad.compiler.native.views import Buffer, View
 from xformad.core.typing import Shape
 
 
@@ -77,6 +79,39 @@ class Nest:
             self.instructions.append(instruction)
         return number
 
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What it reads and writes."""
+        return [i.view.buffer for i in self.instructions if not isinstance(i, Scalar)]
+
+
+@final
+@dataclass
+class Product:
+    """The product of matrices, or of each two in stacks of such.
+
+    Attributes:
+        left: of shape (..., m, k).
+        right: of shape (..., k, n).
+        result: of shape (..., m, n).
+        routine: the function of BLAS that is called; None for loops.
+    """
+
+    left: View
+    right: View
+    result: View
+    routine: Routine | None
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What it reads and writes."""
+        return [self.left.buffer, self.right.buffer, self.result.buffer]
+
+    @property
+    def work(self) -> int:
+        """How many multiplications it takes."""
+        return math.prod(self.result.shape) * self.left.shape[-1]
+
 
 @final
 @dataclass
@@ -85,6 +120,14 @@ class Check:
 
     view: View
     expected: int
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What it reads."""
+        return [self.view.buffer]
+
+
+Step = Nest | Product | Check
 
 
 class UnsupportedGraphError(Exception):

@@ -24,10 +24,7 @@ def plan_reshape(planner: Planner, node: Node) -> None:
     source = view_operand(planner, node)
     view = views.reshaped(source, node.shape)
     if view is None:
-        buffer = planner.temporary(node.dtype, source.shape)
-        straight = views.whole(buffer, source.shape)
-        planner.copy(source, straight)
-        view = views.reshaped(straight, node.shape)
+        view = views.reshaped(planner.straight(source), node.shape)
     viewed(planner, node, view)
 
 
