@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
-import warnings
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 import xformad.numpy as xnp
 from tests.generated import make, parameters
 from tests.operations.case import Case
 from tests.operations.test_table import each_case
-from xformad import ManyPathsWarning, grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, taylor, tree, vjp, vmap
-from xformad.transformations.compiled import MAX_PATHS
+from xformad import grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, taylor, tree, vjp, vmap
+from xformad.compiler import backends
 
 
 def pulled(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,18 +58,36 @@ def assert_same(expected: Any, found: Any, rtol: float) -> None:
         np.testing.assert_allclose(y, x, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.filterwarnings("ignore::xformad.IndependentOutputWarning")
-@each_case
-def test_the_table(case: Case) -> None:
-    for mode in MODES.values():
-        plain, fast = mode(case.fun)
+BACKENDS = [name for name in ("replay", "llvm") if name in ("replay", backends.chosen["backend"])]
+ALL = bool(os.environ.get("XFORMAD_ALL_MODES"))
+"""Whether the table is compiled in every mode: else each operation is in two of the six, in turn, and replayed in all."""
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the back ends in turn."""
+    monkeypatch.setitem(backends.chosen, "backend", request.param)
+    return str(request.param)
+
+
+def agrees(case: Case, modes: Iterable[str]) -> None:
+    for mode in modes:
+        plain, fast = MODES[mode](case.fun)
         for factor in (1.0, 1.01, 1.0):  # recorded, run again on other numbers, and on the first ones
             args = tuple([factor * x for x in case.args])
             assert_same(plain(*args), fast(*args), 1e-13)
 
 
+@pytest.mark.filterwarnings("ignore::xformad.IndependentOutputWarning")
+@each_case
+def test_the_table(case: Case, backend: str) -> None:
+    names = list(MODES)
+    first = zlib.crc32(case.name.encode())
+    agrees(case, names if ALL or backend == "replay" else {names[first % 6], names[(first + 3) % 6]})
+
+
 @pytest.mark.parametrize("seed", range(100))
-def test_a_generated_program(seed: int) -> None:
+def test_a_generated_program(seed: int, backend: str) -> None:
     fun = make(seed)
     fast = jit(fun)
     direction = parameters(seed + 5)
@@ -79,7 +98,7 @@ def test_a_generated_program(seed: int) -> None:
         (lambda p: jvp(grad(fun), (p,), (direction,)), lambda p: jvp(grad(fast), (p,), (direction,))),
         (lambda p: jvp(grad(fun), (p,), (direction,)), jit(lambda p: jvp(grad(fun), (p,), (direction,)))),
     ]
-    for plain, quick in pairs:
+    for plain, quick in pairs if ALL or backend == "replay" else [pairs[seed % len(pairs)]]:
         for other in (seed, seed + 1, seed + 2, seed):
             assert_same(plain(parameters(other)), quick(parameters(other)), 1e-9)
 
@@ -106,6 +125,7 @@ def kinked(x: Any) -> Any:
 FINITE = strategies.floats(0.01, 100.0)
 
 
+@settings(max_examples=15)
 @given(strategies.lists(FINITE, min_size=1, max_size=12))
 def test_a_loop_until_convergence(numbers: list[float]) -> None:
     fast = jit(newton_sqrt)
@@ -115,6 +135,7 @@ def test_a_loop_until_convergence(numbers: list[float]) -> None:
         np.testing.assert_allclose(jit(grad(newton_sqrt))(a), grad(newton_sqrt)(a), rtol=1e-14)
 
 
+@settings(max_examples=25)
 @given(strategies.lists(strategies.lists(strategies.floats(-5.0, 5.0), min_size=3, max_size=3), min_size=1, max_size=8))
 def test_branches(points: list[list[float]]) -> None:
     fast = jit(kinked)
@@ -155,17 +176,6 @@ def test_each_path_is_recorded_once() -> None:
     for x in (1.0, 2.0, -1.0, -2.0, 3.0):
         assert fun(x) == (np.sin(x) if x > 0 else np.cos(x))
     assert len(runs) == 2
-
-
-def test_too_many_paths_are_not_recorded() -> None:
-    fast = jit(lambda x: float(x) * x)
-    for i in range(MAX_PATHS):
-        assert fast(float(i)) == float(i) ** 2
-    with pytest.warns(ManyPathsWarning, match="has taken 16 different ways"):
-        assert fast(100.0) == 100.0**2
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert fast(101.0) == 101.0**2
 
 
 def test_other_modes_run_the_function() -> None:
