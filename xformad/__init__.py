@@ -31,7 +31,7 @@ from xformad.errors import (
     XformadError,
 )
 from xformad.interpreters.evaluate import evaluate
-from xformad.transformations.branches import cond, switch, while_loop
+from xformad.transformations.branches import cond, switch
 from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.custom_rules import custom_jvp, custom_vjp
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
@@ -64,6 +64,7 @@ from xformad.transformations.taylor import derivatives, taylor
 from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
+from xformad.transformations.while_loops import while_loop
 
 keep_freed_memory()
 

@@ -7,6 +7,7 @@ import importlib.util
 import warnings
 from typing import Final
 
+from xformad.compiler.loops import with_runners
 from xformad.compiler.replay import Program
 from xformad.core.graph import Graph, Node
 from xformad.errors import CompilationWarning
@@ -22,14 +23,19 @@ def program_of(graph: Graph) -> Program:
         try:
             partition = importlib.import_module(f"{NATIVE}.partition")
             engine = importlib.import_module(f"{NATIVE}.engine")
-            return Program(partition.with_kernels(graph, engine.Kernel))
+            return Program(with_runners(partition.with_kernels(graph, engine.Kernel), program_of))
         except Exception as error:  # whatever goes wrong in compiling, the program is right without
             warnings.warn(
                 f"jit could not compile {graph.name}, and runs it on NumPy: {type(error).__name__}: {error}",
                 CompilationWarning,
                 stacklevel=2,
             )
-    return Program(graph)
+    return replayed(graph)
+
+
+def replayed(graph: Graph) -> Program:
+    """A graph, ready to be run on NumPy alone."""
+    return Program(with_runners(graph, replayed))
 
 
 def reason_outside(node: Node) -> str:

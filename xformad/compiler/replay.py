@@ -16,6 +16,7 @@ def run(v1):
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable
 from typing import Any, Final, Protocol, final, runtime_checkable
@@ -179,10 +180,15 @@ class Writer:
         """The name of a function in the text."""
         found = self.functions.get(id(function))
         if found is None:
-            found = f"{name}_{len(self.functions)}" if name in self.namespace or CLASHING.match(name) else name
+            found = f"{name}_{len(self.functions)}" if name in self.namespace or clashes(name) else name
             self.functions[id(function)] = found
             self.namespace[found] = function
         return found
+
+
+def clashes(name: str) -> bool:
+    """Whether something else in a program's text is called so."""
+    return bool(CLASHING.match(name)) or keyword.iskeyword(name)
 
 
 def may_share(node: Node, elementwise: dict[Primitive, Any]) -> bool:

@@ -60,22 +60,40 @@ def owned(constant: Value) -> Value:
 class GraphFunction:
     """A graph as a function of leaves: the functions in a recorded `scan`, say, so that all rules of it hold.
 
+    Args:
+        graph: what was recorded.
+        strong: the positions of those inputs that were NumPy's scalars. A Python number there becomes one, as its dtype
+            would not count else.
+
     >>> import xformad
     >>> GraphFunction(xformad.trace(lambda x: x**2 + 1)(3.0))(5.0)
     (26.0,)
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, strong: tuple[int, ...] = ()) -> None:
         self.graph = graph
+        self.strong = strong
         self.number = next(numbers)
         self.__name__ = graph.name
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
-        return tuple(evaluated(self.graph, values))
+        return tuple(evaluated(self.graph, self.operands(values)))
+
+    def operands(self, values: Sequence[Value]) -> Sequence[Value]:
+        """The values with NumPy's scalars where the graph needs them."""
+        if not self.strong:
+            return values
+        operands = list(values)
+        for i in self.strong:
+            if type(operands[i]) in PYTHON_NUMBERS:
+                operands[i] = np.asarray(operands[i])[()]
+        return operands
 
     def __repr__(self) -> str:
         return f"<GraphFunction {self.number} of {self.graph.name}: {len(self.graph)} equations>"
 
+
+PYTHON_NUMBERS: Final = frozenset((bool, int, float, complex))
 
 numbers: Final = itertools.count(1)
 """What tells one graph's function from another one's."""

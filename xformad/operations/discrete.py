@@ -5,6 +5,8 @@ Under reverse mode they give plain values, so a program may branch on them and i
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from xformad.core import guards
@@ -48,6 +50,9 @@ defbatch_elementwise(exponent)
 spacing = nondifferentiable("spacing", np.spacing)
 round_ = nondifferentiable("round", np.round)
 defbatch_elementwise(round_)
+
+whole_number = nondifferentiable("whole_number", operator.index)  # Python's, whose dtype does not count
+defbatch(whole_number, lambda _size, _batched, x: x)
 
 argmax = nondifferentiable("argmax", np.argmax)
 argmin = nondifferentiable("argmin", np.argmin)

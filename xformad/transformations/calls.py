@@ -27,6 +27,7 @@ from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.cusps import tangent_of
 from xformad.interpreters.jvp import Jvp
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.recording import Recorder, recording_rules
 from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.interpreters.vjp_rules import defvjp_joint, entries
@@ -80,6 +81,8 @@ class Call(Primitive):
 
     def kept(self, interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
         """Whether an interpreter is given the call as one operation. If not, the functions are run on its tracers."""
+        if type(interpreter) is Recorder:
+            return self in recording_rules
         if not interpreter.keeps_call(args):
             return False
         if not isinstance(interpreter, Jvp | Vjp) or (self.reversed and isinstance(interpreter, Vjp)):

@@ -22,12 +22,14 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import shape_of, spec_of
 from xformad.core.primitive import Tracer
-from xformad.core.typing import Value
+from xformad.core.typing import Params, Value
 from xformad.errors import TreeError
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
+from xformad.interpreters.recording import Recorder, recording_rules
+from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp_rules import defvjp_joint
-from xformad.operations import joining
+from xformad.operations import discrete, joining
 from xformad.transformations.bodies import Body, State
 from xformad.transformations.calls import (
     Call,
@@ -42,6 +44,7 @@ from xformad.transformations.calls import (
     run_together,
     split_tangents,
 )
+from xformad.transformations.recorded import Keeping, closed_step, example, is_recorded, keeping, ran
 
 
 @final
@@ -105,27 +108,38 @@ def stacked(column: Sequence[Value]) -> Value:
 def scan_vjp(
     *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool, wanted: Sequence[bool]
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
-    """The states before each step are kept. The pullback is a loop in the other direction, that runs each step again."""
-
-    def saving(*values: Value) -> tuple[Value, ...]:
-        return (*body(*values), *counts.parts(values)[1])
-
-    saved = scan_p.bind(*args, body=named(saving, "saving", body), counts=counts, length=length, reverse=reverse)
-    ans, states = saved[: len(saved) - counts.state], saved[len(saved) - counts.state :]
+    """The pullback is a loop in the other direction. Where the body is recorded, the loop keeps what each step back needs;
+    else the states before each step, and the pullback runs each step again.
+    """
     constants, init, xs = counts.parts(args)
-    smooth_out = [floating(x) for x in ans]
     of_constants, _, of_xs = counts.parts(wanted)
     of_state = [floating(x) for x in init]
     smooth_in = [*of_constants, *of_state, *of_xs]
-    step = pulled_back(body, smooth_in, smooth_out)
+    kept = recorded_step(body, args, counts, length, reverse, smooth_in) if is_recorded(args) else None
+    step: FlatFunction
+    if kept is None:
+
+        def saving(*values: Value) -> tuple[Value, ...]:
+            return (*body(*values), *counts.parts(values)[1])
+
+        saved = scan_p.bind(*args, body=named(saving, "saving", body), counts=counts, length=length, reverse=reverse)
+        count = len(saved) - counts.state
+        fixed, before = constants, [*saved[count:], *xs]
+        smooth_out = [floating(x) for x in saved[:count]]
+        step = pulled_back(body, smooth_in, smooth_out)
+    else:
+        saved = scan_p.bind(*args, body=kept.forward, counts=counts, length=length, reverse=reverse)
+        count = kept.results
+        fixed, before = list(kept.fixed(*constants)), [*[xs[j] for j in kept.sequences], *saved[count:]]
+        smooth_out = [floating(x) for x in saved[:count]]
+        step = kept.backward
     moving = sum(of_state)
-    inner = Counts(len(constants), moving + sum(of_constants), len(init) + len(xs) + sum(smooth_out[counts.state :]))
+    inner = Counts(len(fixed), moving + sum(of_constants), len(before) + sum(smooth_out[counts.state :]))
 
     def back(*values: Value) -> tuple[Value, ...]:
         """One step back: from the cotangent of the state after it, and the sum of those of the constants, to that before."""
-        fixed, cotangents, rows = inner.parts(values)
-        before, rest = rows[: len(init) + len(xs)], rows[len(init) + len(xs) :]
-        found = step(*fixed, *before, *cotangents[:moving], *rest)
+        same, cotangents, rows = inner.parts(values)
+        found = step(*same, *rows[: len(before)], *cotangents[:moving], *rows[len(before) :])
         of_fixed, others = found[: sum(of_constants)], found[sum(of_constants) :]
         totals = [total + each for total, each in zip(cotangents[moving:], of_fixed, strict=True)]
         return (*others[:moving], *totals, *others[moving:])
@@ -134,14 +148,40 @@ def scan_vjp(
         given = [each for each, smooth in zip(g, smooth_out, strict=True) if smooth]
         zeros = [zeros_like(x) for x, smooth in zip(constants, of_constants, strict=True) if smooth]
         found = scan_p.bind(
-            *constants, *given[:moving], *zeros, *states, *xs, *given[moving:],
+            *fixed, *given[:moving], *zeros, *before, *given[moving:],
             body=named(back, "pullback", body), counts=inner, length=length, reverse=not reverse,
         )  # fmt: skip
         totals, others = found[moving : inner.state], [*found[:moving], *found[inner.state :]]
         rest = iter([*totals, *others])
         return [next(rest) if smooth else None for smooth in smooth_in]
 
-    return ans, pullback
+    return saved[:count], pullback
+
+
+def recorded_step(
+    body: FlatFunction, args: Sequence[Value], counts: Counts, length: int | None, reverse: bool, wanted: Sequence[bool]
+) -> Keeping | None:
+    """A step with its way back as graphs, recorded on the first step; None if they cannot be recorded."""
+    constants, state, xs = counts.parts([example(x) for x in args])
+    return keeping(body, counts.constants, counts.state, wanted, [*constants, *state, *first_row(xs, reverse)])
+
+
+def first_row(xs: Sequence[Value], reverse: bool) -> list[Value]:
+    """The entries of plain sequences in the first step; zeros, if there are no steps."""
+    return [x[-1 if reverse else 0] if len(x) else np.zeros(x.shape[1:], x.dtype)[()] for x in xs]
+
+
+def scan_recorded(
+    *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool
+) -> tuple[Params, tuple[Value, ...]] | None:
+    """One step is recorded, and stands for all."""
+    constants, state, xs = counts.parts(args)
+    step = closed_step(body, constants, state, first_row(xs, reverse))
+    if step is None:
+        return None
+    params = {"body": step.function, "counts": counts, "length": length, "reverse": reverse}
+    steps = len(xs[0]) if length is None else length
+    return params, ran(scan_p, args, params, steps * len(step.function.graph))
 
 
 def scan_jvp(
@@ -199,10 +239,11 @@ def scan_batch(
     return (*found[: counts.state], *[np.swapaxes(y, 0, 1) for y in found[counts.state :]])
 
 
-scan_p = Call("scan", scan_value)
+scan_p = Call("scan", scan_value, seen_by=(Trace, Recorder))
 defvjp_joint(scan_p, scan_vjp)
 defjvp_whole(scan_p, scan_jvp)
 batch_rules[scan_p] = scan_batch
+recording_rules[scan_p] = scan_recorded
 
 
 def scan_length(xs: Any, length: int | None, name: str) -> int:
@@ -321,8 +362,8 @@ def fori_loop(lower: int, upper: int, body: Callable[[int, Any], Any], init: Any
     numbers = np.arange(operator.index(lower), operator.index(upper))
 
     def step(state: Any, i: Any) -> tuple[Any, Any]:
-        if type(i) is np.int64:  # NumPy's number would make a float64 of a float32
-            i = int(i)
+        if type(i) is np.int64 or type(i) is Tracer:  # NumPy's number would make a float64 of a float32
+            i = discrete.whole_number(i)
         return body(i, state), None
 
     return run_scan(scan_p.bind, "fori_loop", step, init, numbers, len(numbers), False)[0]

@@ -20,19 +20,24 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from xformad import tree
+from xformad.compiler.backends import program_of, replayed
+from xformad.compiler.loops import runner_of
 from xformad.compiler.passes import simplified, without_dead_code
 from xformad.compiler.replay import DATA_DEPENDENT
 from xformad.core.graph import Graph, Node
-from xformad.core.interpreter import concrete
-from xformad.core.primitive import Tracer
-from xformad.core.typing import Value
+from xformad.core.interpreter import SCALAR, concrete, spec_of
+from xformad.core.primitive import Primitive, Tracer
+from xformad.core.typing import Params, Value
+from xformad.interpreters.batch import Batch
 from xformad.interpreters.cotangents import Masked, unmasked
-from xformad.interpreters.evaluate import GraphFunction, owned
+from xformad.interpreters.evaluate import PYTHON_NUMBERS, GraphFunction, owned
 from xformad.interpreters.recording import Recorder
+from xformad.interpreters.trace import Traced
 from xformad.interpreters.vjp import Vjp, backward_pass
 from xformad.transformations.calls import FlatFunction, floating, name_of, zeros
 
-PYTHON_NUMBERS: Final = frozenset((bool, int, float, complex))
+MUCH: Final = 20_000
+"""How many operations are worth compiling them, if they are run once."""
 
 
 def flat_graph(name: str, inputs: tuple[Node, ...], equations: tuple[Node, ...], outputs: tuple[Any, ...]) -> Graph:
@@ -82,7 +87,128 @@ def is_closed(graph: Graph, recorder: Recorder) -> bool:
     )
 
 
+def closed_step(
+    body: FlatFunction, constants: Sequence[Value], state: Sequence[Value], rows: Sequence[Value]
+) -> Closed | None:
+    """The step of a loop as a graph that holds for all steps; None if there is none.
+
+    A Python number in the initial state, of which the step makes a scalar of NumPy, is one from the start.
+    """
+    state = list(state)
+    strong: list[int] = []
+    while True:
+        found = closed(body, [*constants, *state, *rows])
+        if found is None:
+            return None
+        more = []
+        for k, (before, after) in enumerate(zip(state, found.values, strict=False)):
+            if spec_of(before) != spec_of(after) or (
+                type(after) in PYTHON_NUMBERS and type(before) not in PYTHON_NUMBERS
+            ):
+                return None
+            if type(before) in PYTHON_NUMBERS and type(after) not in PYTHON_NUMBERS:
+                more.append(k)
+                state[k] = np.asarray(before)[()]
+        if not more:
+            positions = tuple([len(constants) + k for k in strong])
+            return Closed(GraphFunction(found.function.graph, positions), found.values)
+        strong += more
+
+
+def ran(primitive: Primitive, args: Sequence[Value], params: Params, work: int) -> tuple[Value, ...]:
+    """The value of an operation that holds graphs.
+
+    Args:
+        primitive, args, params: the operation, and its operands, which are plain.
+        work: about how many operations it takes.
+    """
+    if work <= MUCH:
+        runner = runner_of(primitive.name, params, replayed)
+        assert runner is not None
+        return runner(*args)
+    with Recorder() as recorder:
+        inputs = [recorder.input(x) for x in args]
+    nodes = tuple([x.extra for x in inputs])
+    whole = Node(0, None, primitive, (None,) * len(nodes), params, nodes, SCALAR, Traced(tuple(range(len(nodes)))))
+    return tuple(program_of(flat_graph(primitive.name, nodes, (whole,), (whole,))).run(*args)[0])
+
+
 # Forward and back.
+
+
+class Keeping(NamedTuple):
+    """The step of a loop that keeps what its way back needs, and that way back.
+
+    Attributes:
+        results: how many results the step has.
+        forward: of the operands of the step: its results, then what is to be stacked.
+        fixed: of the constants: what is the same in all steps.
+        sequences: which of the sequences the way back goes along again.
+        backward: of what is the same, of entries of these sequences and of the stacks, and of cotangents: the wanted ones.
+    """
+
+    results: int
+    forward: GraphFunction
+    fixed: GraphFunction
+    sequences: tuple[int, ...]
+    backward: GraphFunction
+
+
+def keeping(
+    body: FlatFunction, constants: int, held: int, wanted: Sequence[bool], values: Sequence[Value]
+) -> Keeping | None:
+    """Record a step with its way back; None if they are no closed graphs."""
+    try:
+        with np.errstate(all="ignore"):
+            found = joint(body, wanted, values)
+    except Exception:  # it is raised again where the step is run as it is
+        return None
+    if not is_closed(found.graph, found.recorder):
+        return None
+    forward, backward, residuals = parted(found.graph, len(values), len(found.results))
+    rows = forward.inputs[constants + held :]
+    varying = set(forward.inputs[constants:])
+    for node in forward.equations:
+        if any(parent in varying for parent in node.parents):
+            varying.add(node)
+    same = tuple([node for node in residuals if node not in varying])
+    along = tuple([node for node in residuals if node in rows])
+    stacked = tuple([node for node in residuals if node in varying and node not in rows])
+    results = forward.outputs[: len(found.results)]
+    cotangents = backward.inputs[len(residuals) :]
+    name = forward.name
+    return Keeping(
+        len(results),
+        GraphFunction(without_dead_code(flat_graph(name, forward.inputs, forward.equations, (*results, *stacked)))),
+        GraphFunction(without_dead_code(flat_graph(name, forward.inputs[:constants], forward.equations, same))),
+        tuple([rows.index(node) for node in along]),
+        GraphFunction(
+            flat_graph(
+                f"pullback({name})", (*same, *along, *stacked, *cotangents), backward.equations, backward.outputs
+            )
+        ),
+    )
+
+
+def is_recorded(values: Sequence[Value]) -> bool:
+    """Whether a `Recorder` is at work on one of these values."""
+    for x in values:
+        while type(x) is Tracer:
+            if type(x.interpreter) is Recorder:
+                return True
+            x = x.value
+    return False
+
+
+def example(x: Value) -> Value:
+    """A plain value like the one that a traced value stands for: of a batch, the first one."""
+    if type(x) is not Tracer:
+        return x
+    inner = example(x.value)
+    if type(x.interpreter) is not Batch:
+        return inner
+    shape, dtype = spec_of(x)
+    return inner[0] if len(inner) else np.zeros(shape, dtype)[()]
 
 
 class Joint(NamedTuple):
