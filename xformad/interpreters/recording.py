@@ -122,14 +122,14 @@ class Recorder(Interpreter):
                 return primitive.implementation(*args, **params)
             params, value = found
         node = self.record(value, primitive, tuple(kept), params, tuple(parents), Traced(tuple(positions)))
-        if not primitive.multiple:
-            return Tracer(self, value, node)
-        return tuple(
-            [
-                Tracer(self, part, self.record(part, component, (None,), {"index": i}, (node,), Traced((0,))))
-                for i, part in enumerate(value)
-            ]
-        )
+        return self.components(value, node) if primitive.multiple else Tracer(self, value, node)
+
+    def components(self, value: tuple[Value, ...], whole: Node) -> tuple[Value, ...]:
+        """The components of a tuple."""
+        nodes = [
+            self.record(part, component, (None,), {"index": i}, (whole,), Traced((0,))) for i, part in enumerate(value)
+        ]
+        return tuple([Tracer(self, part, node) for part, node in zip(value, nodes, strict=True)])
 
     def take_for_granted(self, tracer: Tracer, expected: Any, how: str) -> None:
         """Record that the program's course depends on a value."""

@@ -76,7 +76,7 @@ def switch_recorded(index: Value, *operands: Value, branches: Branches) -> tuple
         if specs != others:
             return None
     params = {"branches": tuple([found[k] for k in range(len(branches))])}
-    return params, ran(switch_p, (index, *operands), params, len(found[taken].graph))
+    return params, ran(switch_p, (index, *operands), params)
 
 
 def switch_vjp(

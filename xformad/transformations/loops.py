@@ -44,7 +44,7 @@ from xformad.transformations.calls import (
     run_together,
     split_tangents,
 )
-from xformad.transformations.recorded import Keeping, closed_step, example, is_recorded, keeping, ran
+from xformad.transformations.recorded import MUCH, Keeping, closed_step, example, is_recorded, keeping, ran, ran_fast
 
 
 @final
@@ -181,7 +181,11 @@ def scan_recorded(
         return None
     params = {"body": step.function, "counts": counts, "length": length, "reverse": reverse}
     steps = len(xs[0]) if length is None else length
-    return params, ran(scan_p, args, params, steps * len(step.function.graph))
+    if steps * len(step.function.graph) <= MUCH:
+        return params, ran(scan_p, args, params)
+    specs = [spec_of(x) for x in step.values]
+    stacks = [((steps, *shape), dtype) for shape, dtype in specs[counts.state :]]
+    return params, ran_fast(scan_p, args, params, [*specs[: counts.state], *stacks])
 
 
 def scan_jvp(

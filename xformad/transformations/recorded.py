@@ -25,9 +25,10 @@ from xformad.compiler.loops import runner_of
 from xformad.compiler.passes import simplified, without_dead_code
 from xformad.compiler.replay import DATA_DEPENDENT
 from xformad.core.graph import Graph, Node
-from xformad.core.interpreter import SCALAR, concrete, spec_of
+from xformad.core.guards import GuardError
+from xformad.core.interpreter import concrete, spec_of
 from xformad.core.primitive import Primitive, Tracer
-from xformad.core.typing import Params, Value
+from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.interpreters.batch import Batch
 from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.evaluate import PYTHON_NUMBERS, GraphFunction, owned
@@ -115,22 +116,28 @@ def closed_step(
         strong += more
 
 
-def ran(primitive: Primitive, args: Sequence[Value], params: Params, work: int) -> tuple[Value, ...]:
-    """The value of an operation that holds graphs.
+def ran(primitive: Primitive, args: Sequence[Value], params: Params) -> tuple[Value, ...]:
+    """The value of an operation that holds graphs, for plain operands."""
+    runner = runner_of(primitive.name, params, replayed)
+    assert runner is not None
+    return runner(*args)
 
-    Args:
-        primitive, args, params: the operation, and its operands, which are plain.
-        work: about how many operations it takes.
-    """
-    if work <= MUCH:
-        runner = runner_of(primitive.name, params, replayed)
-        assert runner is not None
-        return runner(*args)
+
+def ran_fast(
+    primitive: Primitive, args: Sequence[Value], params: Params, specs: Sequence[ShapeDtype]
+) -> tuple[Value, ...]:
+    """The same by a compiled program, for results of these shapes and dtypes."""
+    blanks = tuple([np.broadcast_to(np.zeros((), dtype), shape) for shape, dtype in specs])
     with Recorder() as recorder:
         inputs = [recorder.input(x) for x in args]
-    nodes = tuple([x.extra for x in inputs])
-    whole = Node(0, None, primitive, (None,) * len(nodes), params, nodes, SCALAR, Traced(tuple(range(len(nodes)))))
-    return tuple(program_of(flat_graph(primitive.name, nodes, (whole,), (whole,))).run(*args)[0])
+        nodes = tuple([x.extra for x in inputs])
+        plan = Traced(tuple(range(len(nodes))))
+        whole = recorder.record(blanks, primitive, (None,) * len(nodes), params, nodes, plan)
+        graph = graph_of(primitive.name, recorder, inputs, recorder.components(blanks, whole))
+    try:
+        return tuple(program_of(graph).run(*args))
+    except GuardError:  # an index out of bounds, say, of which NumPy tells
+        return ran(primitive, args, params)
 
 
 # Forward and back.

@@ -82,7 +82,7 @@ def while_recorded(
     if tested is None or spec_of(tested.values[0]) != ((), np.dtype(bool)):
         return None
     params = {"condition": tested.function, "body": graph, "counts": counts, "saving": saving}
-    return params, ran(while_p, args, params, 0)
+    return params, ran(while_p, args, params)
 
 
 def while_vjp(

@@ -11,8 +11,8 @@ from xformad.compiler.native import scalars
 from xformad.compiler.native.nest_text import NestWriter
 from xformad.compiler.native.planner import Planner
 from xformad.compiler.native.product_text import ProductWriter
-from xformad.compiler.native.steps import Check, Nest
-from xformad.compiler.native.views import Buffer
+from xformad.compiler.native.steps import Branch, Check, Loop, Nest, Product, Step
+from xformad.compiler.native.views import Buffer, all_within
 
 ALIGNMENT: Final = 64
 
@@ -34,22 +34,15 @@ class KernelWriter:
     def __init__(self, planner: Planner, lanes: int) -> None:
         self.planner = planner
         self.memory = place_temporaries(planner)
-        functions: dict[tuple[str, str], str] = {}
-        lines: list[str] = []
-        checks = 0
-        for step in planner.steps:
-            if not isinstance(step, Check):
-                writer = NestWriter(step) if isinstance(step, Nest) else ProductWriter(step, lanes)
-                key = (writer.parameters, writer.body)
-                name = functions.setdefault(key, f"@nest{len(functions)}")
-                memory = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
-                lines.append(f"  call void {name}({memory})")
-            else:
-                checks += 1
-                lines += check(step, checks)
+        self.lanes = lanes
+        self.names: dict[tuple[str, str], str] = {}
+        self.lines: list[str] = []
+        self.count = 0
+        self.checks = 0
+        self.steps(planner.steps)
         texts = [
             f"define internal void {name}({parameters}) noinline {{\nentry:\n{body}\n}}"
-            for (parameters, body), name in functions.items()
+            for (parameters, body), name in self.names.items()
         ]
         results = sum(1 for out in planner.graph.outputs if out is not None)
         arguments = [f"ptr %argument{i}" for i in range(len(planner.graph.inputs))]
@@ -59,10 +52,79 @@ class KernelWriter:
             f"  %temporary{buffer.number} = getelementptr i8, ptr %temporaries, i64 {buffer.number}"
             for buffer in {buffer.number: buffer for buffer in planner.temporaries if buffer.number >= 0}.values()
         ]
-        body = "\n".join([*pointers, *lines, "  ret i64 0"])
+        body = "\n".join([*pointers, *self.lines, "  ret i64 0"])
         texts.append(f"define internal i64 @kernel({', '.join(arguments)}) {{\nentry:\n{body}\n}}")
-        self.functions = len(functions)
+        self.functions = len(self.names)
         self.text = "\n\n".join(texts)
+
+    def steps(self, steps: list[Step]) -> None:
+        """Write steps, one after the other."""
+        for step in steps:
+            if isinstance(step, Nest | Product):
+                writer = NestWriter(step) if isinstance(step, Nest) else ProductWriter(step, self.lanes)
+                name = self.names.setdefault((writer.parameters, writer.body), f"@nest{len(self.names)}")
+                memory = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
+                self.lines.append(f"  call void {name}({memory})")
+            elif isinstance(step, Check):
+                self.checks += 1
+                self.lines += check(step, self.checks)
+            elif isinstance(step, Loop):
+                self.loop(step)
+            else:
+                self.branch(step)
+
+    def number(self) -> int:
+        """What makes the labels of a loop, or a branch, its own."""
+        self.count += 1
+        return self.count
+
+    def loop(self, step: Loop) -> None:
+        """A loop that looks before each step whether there is one more."""
+        n = self.number()
+        write = self.lines.append
+        self.lines += [f"  br label %before{n}", f"before{n}:", f"  br label %head{n}", f"head{n}:"]
+        write(f"  %i{n} = phi i64 [0, %before{n}], [%following{n}, %again{n}]")
+        for carry in step.carries:
+            for here, other, first in ((carry.read, carry.write, carry.first), (carry.write, carry.read, carry.second)):
+                write(f"  {pointer(here)} = phi ptr [{pointer(first)}, %before{n}], [{pointer(other)}, %again{n}]")
+        if step.test is None:
+            write(f"  %more{n} = icmp ult i64 %i{n}, {step.count}")
+        else:
+            self.steps(step.condition)
+            write(f"  %test{n} = load i8, ptr {pointer(step.test.buffer)}")
+            write(f"  %more{n} = icmp ne i8 %test{n}, 0")
+        self.lines += [f"  br i1 %more{n}, label %step{n}, label %end{n}", f"step{n}:"]
+        for row in step.rows:
+            size = row.whole.dtype.itemsize
+            name = pointer(row.buffer)
+            write(f"  {name}i = mul nsw i64 %i{n}, {row.stride * size}")
+            write(f"  {name}o = add nsw i64 {name}i, {row.offset * size}")
+            write(f"  {name} = getelementptr i8, ptr {pointer(row.whole)}, i64 {name}o")
+        self.steps(step.steps)
+        self.lines += [f"  br label %again{n}", f"again{n}:", f"  %following{n} = add nuw nsw i64 %i{n}, 1"]
+        self.lines += [f"  br label %head{n}", f"end{n}:"]
+        if step.taken is not None:
+            write(f"  store i64 %i{n}, ptr {pointer(step.taken.buffer)}")
+
+    def branch(self, step: Branch) -> None:
+        """The steps that the index says."""
+        n = self.number()
+        last = len(step.branches) - 1
+        kind = scalars.MEMORY_TYPES[step.index.buffer.dtype.char]
+        self.lines += [
+            f"  %at{n}index = getelementptr {kind}, ptr {pointer(step.index.buffer)}, i64 {step.index.offset}",
+            f"  %index{n} = load {kind}, ptr %at{n}index",
+            f"  %low{n} = icmp slt {kind} %index{n}, 0",
+            f"  %from{n} = select i1 %low{n}, {kind} 0, {kind} %index{n}",
+            f"  switch {kind} %from{n}, label %branch{n}x{last} [",
+            *[f"    {kind} {k}, label %branch{n}x{k}" for k in range(last)],
+            "  ]",
+        ]
+        for k, steps in enumerate(step.branches):
+            self.lines.append(f"branch{n}x{k}:")
+            self.steps(steps)
+            self.lines.append(f"  br label %joined{n}")
+        self.lines.append(f"joined{n}:")
 
 
 def check(step: Check, number: int) -> list[str]:
@@ -89,7 +151,7 @@ def place_temporaries(planner: Planner) -> int:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for number, step in enumerate(planner.steps):
-        for buffer in step.buffers:
+        for buffer in all_within(step.buffers):
             first.setdefault(buffer, number)
             last[buffer] = number
     free: list[tuple[int, int]] = []  # sizes and places

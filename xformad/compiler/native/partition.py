@@ -29,6 +29,8 @@ MOST_KNOWN: Final = 100_000
 
 def is_native(node: Node) -> bool:
     """Whether a kernel can be made of this operation: it is tried."""
+    if node.primitive is component:
+        return is_native(node.parents[0])
     if node.primitive is not guard and (node.primitive is None or node.primitive.name not in PLANS):
         return False
     if node.value is int:  # Python's has no bounds
@@ -59,18 +61,22 @@ def reason_outside(node: Node) -> str:
 
 def tried(node: Node) -> bool:
     """Whether an operation can be planned by itself."""
-    if isinstance(node.value, tuple) or any(isinstance(parent.value, tuple) for parent in node.parents):
-        return False
     inputs = {parent: Node(0, None, None, (), {}, (), parent.spec, Traced(())) for parent in node.parents}
-    alone = Node(
-        0, None, node.primitive, node.args, node.params, tuple([inputs[p] for p in node.parents]), node.spec, node.plan
-    )
-    outputs = () if node.primitive is guard else (alone,)
+    parents = tuple([inputs[parent] for parent in node.parents])
+    alone = Node(0, node.value, node.primitive, node.args, node.params, parents, node.spec, node.plan)
+    parts = [part_of(alone, i) for i in range(len(node.value))] if isinstance(node.value, tuple) else []
+    outputs = () if node.primitive is guard else tuple(parts or [alone])
     try:
-        Planner(Graph("", tuple(inputs.values()), (alone,), outputs, LEAF, LEAF))
+        Planner(Graph("", tuple(inputs.values()), (alone, *parts), outputs, LEAF, LEAF))
     except UnsupportedGraphError:
         return False
     return True
+
+
+def part_of(whole: Node, i: int) -> Node:
+    """A component of a tuple."""
+    spec = whole.value[i]
+    return Node(0, None, component, (None,), {"index": i}, (whole,), (spec.shape, spec.dtype), Traced((0,)))
 
 
 def with_kernels(graph: Graph, compile_graph: Compile) -> Graph:
@@ -152,7 +158,7 @@ def kernel_of(
     whole = Node(0, specs, primitive, blanks, {}, outer, SCALAR, Traced(tuple(range(len(outer)))))
     found = [whole]
     for i, node in enumerate(results):
-        part = Node(0, None, component, (None,), {"index": i}, (whole,), node.spec, Traced((0,)))
+        part = part_of(whole, i)
         instead[node] = part
         found.append(part)
     return found

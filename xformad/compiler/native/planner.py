@@ -7,7 +7,8 @@ earliest nest that it can go into: after those that write what it reads. Operati
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias, final
 
 import numpy as np
@@ -27,39 +28,60 @@ LONGEST: Final = 300
 class Planner:
     """Makes the steps of a kernel of a graph.
 
+    Args:
+        graph: what is computed.
+        inputs, outputs: where the arguments lie, and where the results are to lie, in the body of a loop. A result for
+            which there is no place is not wanted.
+        around: what plans that loop.
+
     Attributes:
-        steps: nests, products and checks, in order.
+        steps: nests, products, checks, loops and branches, in order.
         temporaries: buffers that are neither arguments nor results.
         constants: the arrays that the graph holds.
+        moving: numbers for buffers whose place is another one in each step of a loop.
         views: where the nodes lie, that lie in memory.
         places: for nodes that are in registers: the nest's number, and the register.
+        parts: where the components of those nodes lie whose values are tuples.
         written: for each buffer, the number of the last step that writes into it.
         copies: of views, in C order.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[View] | None = None,
+        outputs: Sequence[Buffer | None] | None = None,
+        around: Planner | None = None,
+    ) -> None:
         self.graph = graph
         self.steps: list[Step] = []
-        self.temporaries: list[Buffer] = []
-        self.constants: list[np.ndarray[Any, Any]] = []
+        self.temporaries: list[Buffer] = [] if around is None else around.temporaries
+        self.constants: list[np.ndarray[Any, Any]] = [] if around is None else around.constants
+        self.moving: Iterator[int] = itertools.count() if around is None else around.moving
         self.views: dict[Node, View] = {}
         self.places: dict[Node, tuple[int, int | str]] = {}
+        self.parts: dict[Node, list[View]] = {}
         self.written: dict[Buffer, int] = {}
         self.copies: dict[View, View] = {}
-        self.checked = -1
         self.results: dict[Node, Buffer] = {}
         for number, node in enumerate(graph.inputs):
             self.require(scalars.supported(node.dtype))
             buffer = Buffer("argument", node.dtype, size_of(node.shape), number)
-            self.views[node] = views.whole(buffer, node.shape)
-        outputs = [out for out in graph.outputs if isinstance(out, Node)]
-        copies: list[tuple[Node, Buffer]] = []
-        for number, out in enumerate(outputs):
-            buffer = Buffer("result", out.dtype, size_of(out.shape), number)
-            if out in self.results or out in self.views:
-                copies.append((out, buffer))
+            self.views[node] = views.whole(buffer, node.shape) if inputs is None else inputs[number]
+        if outputs is None:
+            nodes = [out for out in graph.outputs if isinstance(out, Node)]
+            outputs = [Buffer("result", out.dtype, size_of(out.shape), number) for number, out in enumerate(nodes)]
+            pairs: list[tuple[Any, Buffer | None]] = list(zip(nodes, outputs, strict=True))
+        else:
+            pairs = list(zip(graph.outputs, outputs, strict=True))
+        copies: list[tuple[Any, Buffer]] = []
+        for out, place in pairs:
+            if place is None:
+                continue
+            if not isinstance(out, Node) or out in self.results or out in self.views:
+                copies.append((out, place))
             else:
-                self.results[out] = buffer
+                self.results[out] = place
         for node in graph.equations:
             self.plan(node)
         for out, buffer in list(self.results.items()):
@@ -67,7 +89,8 @@ class Planner:
             if view.buffer is not buffer:
                 copies.append((out, buffer))
         for out, buffer in copies:
-            self.copy(self.view_of(out), views.whole(buffer, out.shape))
+            view = self.view_of(out) if isinstance(out, Node) else self.constant(np.asarray(out))
+            self.copy(view, views.whole(buffer, view.shape))
 
     def require(self, condition: bool) -> None:
         if not condition:
@@ -114,7 +137,7 @@ class Planner:
         if node.primitive is guard:
             self.plan_guard(node)
             return
-        self.require(not node.primitive.multiple and scalars.supported(node.dtype))
+        self.require(isinstance(node.value, tuple) or scalars.supported(node.dtype))
         how = PLANS.get(node.primitive.name)
         if how is None:
             raise UnsupportedGraphError

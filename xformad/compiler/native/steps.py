@@ -1,10 +1,10 @@
-"""What a kernel is made of: nests of loops with instructions, products, and checks of guards, in the order of running."""
+"""What a kernel is made of: nests of loops with instructions, products, checks of guards, and loops and branches of them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -127,7 +127,84 @@ class Check:
         return [self.view.buffer]
 
 
-Step = Nest | Product | Check
+@final
+@dataclass
+class Row:
+    """An entry along the first axis of an array, as a buffer of its own: another one in each step of a loop.
+
+    Attributes:
+        buffer: the entry.
+        whole: the array's memory.
+        offset, stride: where the entry of step i lies, in entries of the memory: at `offset + i * stride`.
+    """
+
+    buffer: Buffer
+    whole: Buffer
+    offset: int
+    stride: int
+
+
+@final
+@dataclass
+class Carry:
+    """A part of the state of a loop. Two places in memory change their parts after each step.
+
+    Attributes:
+        read: the state before a step; after the loop, the final one.
+        write: the state after a step.
+        first, second: the places of the two in the first step.
+    """
+
+    read: Buffer
+    write: Buffer
+    first: Buffer
+    second: Buffer
+
+
+@final
+@dataclass
+class Loop:
+    """Steps that are run again and again.
+
+    Attributes:
+        steps: what is done each time.
+        count: how many times; None if the condition says it.
+        condition: steps that are run before each time.
+        test: the truth value that they find.
+        taken: where the number of times is written.
+    """
+
+    steps: list[Step]
+    count: int | None
+    rows: list[Row]
+    carries: list[Carry]
+    condition: list[Step] = field(default_factory=list)
+    test: View | None = None
+    taken: View | None = None
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What it and its steps read and write."""
+        found = [row.buffer for row in self.rows] + [carry.read for carry in self.carries]
+        found += [view.buffer for view in (self.test, self.taken) if view is not None]
+        return found + [buffer for step in (*self.condition, *self.steps) for buffer in step.buffers]
+
+
+@final
+@dataclass
+class Branch:
+    """One of several lists of steps is run: the one that a whole number in memory says, or the nearest one."""
+
+    index: View
+    branches: list[list[Step]]
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What it and its steps read and write."""
+        return [self.index.buffer, *[buffer for steps in self.branches for step in steps for buffer in step.buffers]]
+
+
+Step: TypeAlias = Nest | Product | Check | Loop | Branch
 
 
 class UnsupportedGraphError(Exception):

@@ -24,19 +24,31 @@ class Buffer:
     """A piece of memory.
 
     Attributes:
-        kind: "argument", "constant", "temporary" or "result".
+        kind: "argument", "constant", "temporary", "result" or, in a loop, "moving".
         dtype: of its entries.
         size: how many there are.
-        number: of the argument, constant or result; of a temporary, where it begins in bytes, once that is known.
+        number: its own; of a temporary, where it begins in bytes, once that is known.
+        within: the memory in which one that moves lies.
     """
 
-    __slots__ = ("dtype", "kind", "number", "size")
+    __slots__ = ("dtype", "kind", "number", "size", "within")
 
-    def __init__(self, kind: str, dtype: np.dtype[Any], size: int, number: int = -1) -> None:
+    def __init__(
+        self, kind: str, dtype: np.dtype[Any], size: int, number: int = -1, within: tuple[Buffer, ...] = ()
+    ) -> None:
         self.kind = kind
         self.dtype = dtype
         self.size = size
         self.number = number
+        self.within = within
+
+
+def all_within(buffers: list[Buffer]) -> list[Buffer]:
+    """Buffers, and the memory in which those lie that move."""
+    found = list(buffers)
+    for buffer in found:  # which grows
+        found += buffer.within
+    return found
 
 
 @dataclass(frozen=True)
