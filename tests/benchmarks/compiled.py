@@ -103,6 +103,16 @@ def rnn(np: Any) -> Callable[..., Any]:
     return loss
 
 
+def rnn_scan(np: Any) -> Callable[..., Any]:
+    scan: Any = jax.lax.scan if np is jnp else xformad.scan
+
+    def loss(w: Any, u: Any, b: Any) -> Any:
+        h, _ = scan(lambda h, x: (np.tanh(x + h @ w), None), np.zeros(32), SEQUENCE @ u + b)
+        return np.sum(h**2)
+
+    return loss
+
+
 def mixture(np: Any) -> Callable[..., Any]:
     def log_likelihood(logits: Any, means: Any, factors: Any, x: Any) -> Any:
         diagonal = np.exp(np.diagonal(factors, axis1=1, axis2=2))
@@ -154,6 +164,13 @@ WORKS: dict[str, Work] = {
     "rnn": Work(
         "100-step tanh RNN of 32 units, unrolled, gradient",
         rnn,
+        lambda lib: lambda f: lib.grad(f, (0, 1, 2)),
+        (random.normal(size=(32, 32)) / 6, random.normal(size=(32, 32)) / 6, np.zeros(32)),
+        1.3,
+    ),
+    "rnn_scan": Work(
+        "100-step tanh RNN of 32 units, scan, gradient",
+        rnn_scan,
         lambda lib: lambda f: lib.grad(f, (0, 1, 2)),
         (random.normal(size=(32, 32)) / 6, random.normal(size=(32, 32)) / 6, np.zeros(32)),
         1.3,

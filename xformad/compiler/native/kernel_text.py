@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from xformad.compiler.native import scalars
-from xformad.compiler.native.nest_text import NestWriter
+from xformad.compiler.native.nest_text import METADATA, NestWriter
 from xformad.compiler.native.planner import Planner
 from xformad.compiler.native.product_text import ProductWriter
 from xformad.compiler.native.steps import Branch, Check, Loop, Nest, Product, Step
@@ -55,7 +55,7 @@ class KernelWriter:
         body = "\n".join([*pointers, *self.lines, "  ret i64 0"])
         texts.append(f"define internal i64 @kernel({', '.join(arguments)}) {{\nentry:\n{body}\n}}")
         self.functions = len(self.names)
-        self.text = "\n\n".join(texts)
+        self.text = "\n\n".join(texts) + "\n" + METADATA
 
     def steps(self, steps: list[Step]) -> None:
         """Write steps, one after the other."""

@@ -17,6 +17,21 @@ from xformad.core.typing import Shape
 BLOCK: Final = 1024
 """How many entries are summed up in registers before the sum is added to the total, with its rounding error."""
 
+LONG: Final = 16
+"""How many steps an innermost loop has at least that is vectorised before it is unrolled."""
+
+VECTORISED: Final = "!0"
+
+METADATA: Final = """
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.unroll.disable"}
+!2 = !{!"llvm.loop.vectorize.followup_vectorized", !3}
+!3 = !{!"llvm.loop.mustprogress"}
+"""
+"""What is said of such loops. Unrolled at once, a loop is gone before the vectoriser sees it, which then takes the loop
+around it, along which entries lie apart. After the vectoriser, nothing is said any more.
+"""
+
 
 @final
 class NestWriter:
@@ -132,12 +147,13 @@ class NestWriter:
         self.lines.append(f"  {index} = phi i64 [0, %{before}], [{index}n, %{head}close]")
         return index, head, end, before
 
-    def close(self, index: str, head: str, end: str, length: str) -> None:
+    def close(self, index: str, head: str, end: str, length: str, *, innermost: bool = False) -> None:
+        hint = f", !llvm.loop {VECTORISED}" if innermost and length.isdigit() and int(length) >= LONG else ""
         self.lines.append(f"  br label %{head}close")
         self.label(f"{head}close")
         self.lines.append(f"  {index}n = add nuw nsw i64 {index}, 1")
         done = self.write(f"icmp eq i64 {index}n, {length}")
-        self.lines.append(f"  br i1 {done}, label %{end}, label %{head}")
+        self.lines.append(f"  br i1 {done}, label %{end}, label %{head}{hint}")
         self.label(end)
 
     def initialise(self, reduce: Reduce) -> None:
@@ -174,7 +190,7 @@ class NestWriter:
         if not inside:
             index, head, end, _ = self.loop(n)
             self.instructions([*indices, index], [])
-            self.close(index, head, end, str(n))
+            self.close(index, head, end, str(n), innermost=True)
             return
         totals = self.accumulating(indices, inside, "0", str(n)) if n <= BLOCK else self.blocked(indices, inside, n)
         for reduce, total in zip(inside, totals, strict=True):
@@ -199,7 +215,7 @@ class NestWriter:
         values = self.instructions([*indices, position], inside)
         for reduce, name, value in zip(inside, registers, values, strict=True):
             self.lines.append(f"  {name}n = {combination(reduce, name, value)}")
-        self.close(index, head, end, length)
+        self.close(index, head, end, length, innermost=True)
         return [f"{name}n" for name in registers]
 
     def blocked(self, indices: list[str], inside: list[Reduce], n: int) -> list[str]:
