@@ -27,6 +27,7 @@ import numpy as np
 
 import xformad
 from tests.benchmarks.timing import interleaved, readable
+from xformad.compiler.native import blas
 
 jax.config.update("jax_enable_x64", True)
 random = np.random.default_rng(0)
@@ -42,6 +43,7 @@ class Work:
         derivative: what is taken of it, given a library.
         args: its arguments.
         target: the ratio to reach.
+        alone: of the arguments: a function that does the same products of matrices in NumPy, and nothing else.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Work:
     derivative: Callable[[Any], Callable[..., Any]]
     args: tuple[Any, ...]
     target: float
+    alone: Callable[..., Callable[[], None]] | None = None
 
 
 def scalar(np: Any) -> Callable[..., Any]:
@@ -87,6 +90,24 @@ def network(np: Any) -> Callable[..., Any]:
         return np.mean((x @ weights + bias - y) ** 2)
 
     return loss
+
+
+def network_products(parameters: Any, x: Any, y: Any) -> Callable[[], None]:
+    """The products of a network's gradient, into memory that is there."""
+    factors = []
+    for weights, _ in parameters:
+        following = x @ weights
+        factors += [(x, weights), (x.T, following)]
+        if len(factors) > 2:  # the gradient by the data is not asked for
+            factors.append((following, weights.T))
+        x = following
+    tasks = [(left, right, left @ right) for left, right in factors]
+
+    def run() -> None:
+        for left, right, out in tasks:
+            np.matmul(left, right, out=out)
+
+    return run
 
 
 SEQUENCE = random.normal(size=(100, 32))
@@ -160,6 +181,7 @@ WORKS: dict[str, Work] = {
         lambda lib: lib.grad,
         (layers(784, 200, 100, 10), random.normal(size=(256, 784)), random.normal(size=(256, 10))),
         0.9,
+        network_products,
     ),
     "rnn": Work(
         "100-step tanh RNN of 32 units, unrolled, gradient",
@@ -213,14 +235,11 @@ def measure(name: str, seconds: float) -> None:
             expected = found
     for x, y in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
-    times = interleaved(
-        {
-            **calls,
-            "forward": lambda: forward(*work.args),
-            "eager": lambda: work.derivative(xformad)(work.program(np))(*work.args),
-        },
-        seconds,
-    )
+    calls["forward"] = lambda: forward(*work.args)
+    calls["eager"] = lambda: work.derivative(xformad)(work.program(np))(*work.args)
+    if work.alone is not None:
+        calls["products"] = work.alone(*work.args)
+    times = interleaved(calls, seconds)
     ratio = times["JAX"] / times["xformad"]
     print(f"\n{work.title}")
     print(f"  xformad jit {readable(times['xformad']):>10}   first call {readable(first['xformad']):>10}")
@@ -230,6 +249,10 @@ def measure(name: str, seconds: float) -> None:
     )
     print(f"  in units of the jitted value {times['xformad'] / times['forward']:.2f} (target at most 4)", end="")
     print(f"; eager {readable(times['eager'])}, {times['eager'] / times['xformad']:.1f}x slower")
+    if work.alone is not None:
+        relative = times["xformad"] / times["products"]
+        alone = readable(times["products"])
+        print(f"  the same products alone in NumPy {alone}; in units of that {relative:.2f} (target at most 1.15)")
 
 
 def main() -> None:
@@ -238,6 +261,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each contender (default: 1)")
     options = parser.parse_args()
     print(f"xformad {xformad.__version__}, JAX {jax.__version__}, NumPy {np.__version__}, {os.cpu_count()} cores")
+    print(f"BLAS: {blas.description()}")
     xformad.jit(lambda x: x + 1.0)(1.0), jax.jit(jnp.sin)(np.ones(3))  # both have started up
     for name in options.names or WORKS:
         measure(name, options.seconds)
