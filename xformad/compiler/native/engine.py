@@ -134,7 +134,7 @@ def declarations(text: str) -> str:
     """
     found: dict[str, str] = {}
     defined = set(re.findall(r"^define [^@]*@(\w+)\(", text, re.MULTILINE))
-    for kind, name, operands in re.findall(r"call (<[^>]*>|\w+) @([\w.]+)\((.*)\)$", text, re.MULTILINE):
+    for kind, name, operands in re.findall(r"call (?:nsz )?(<[^>]*>|\w+) @([\w.]+)\((.*)\)$", text, re.MULTILINE):
         if name not in defined and name not in found:
             types = ", ".join(re.findall(r"(?<![(\w])(<\d+ x \w+>|\w+)(?= (?:%|-?\d|splat|true|false))", operands))
             found[name] = f"declare {kind} @{name}({types}) memory(none) nounwind willreturn"

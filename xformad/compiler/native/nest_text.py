@@ -10,7 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from xformad.compiler.native import scalars
-from xformad.compiler.native.steps import Add, Load, Nest, Reduce, Scalar, Store
+from xformad.compiler.native.steps import Add, Load, Nest, Place, Reduce, Scalar
 from xformad.compiler.native.views import Buffer, View
 from xformad.core.typing import Shape
 
@@ -50,7 +50,7 @@ class NestWriter:
         self.buffers: list[Buffer] = []
         self.written: set[Buffer] = set()
         views = [i.view for i in nest.instructions if not isinstance(i, Scalar)]
-        order = loop_order(nest.shape, views)
+        order = list(range(len(nest.shape))) if nest.ordered else loop_order(nest.shape, views)
         self.shape = tuple([nest.shape[i] for i in order])
         self.strides = {id(view): tuple([view.strides[i] for i in order]) for view in views}
         self.collapse(views)
@@ -103,36 +103,41 @@ class NestWriter:
             self.buffers.append(buffer)
         return f"%p{self.buffers.index(buffer)}"
 
-    def address(self, view: View, indices: list[str]) -> str:
-        """The address of an entry."""
-        position = str(view.offset)
-        constant = view.offset
-        terms = []
+    def position(self, view: View, indices: list[str], further: list[tuple[str, int]]) -> str:
+        """Where an entry lies in a buffer, or one so many strides further on."""
+        terms = [index if stride == 1 else self.write(f"mul nsw i64 {index}, {stride}") for index, stride in further]
         for index, stride in zip(indices, self.strides[id(view)], strict=False):
             if stride == 0 or index == "0":
                 continue
             terms.append(index if stride == 1 else self.write(f"mul nsw i64 {index}, {stride}"))
-        if terms:
-            position = terms[0]
-            for term in terms[1:]:
-                position = self.write(f"add nsw i64 {position}, {term}")
-            if constant:
-                position = self.write(f"add nsw i64 {position}, {constant}")
-        kind = scalars.MEMORY_TYPES[view.buffer.dtype.char]
-        return self.write(f"getelementptr inbounds {kind}, ptr {self.pointer(view.buffer)}, i64 {position}")
+        if view.offset or not terms:
+            terms.append(str(view.offset))
+        position = terms[0]
+        for term in terms[1:]:
+            position = self.write(f"add nsw i64 {position}, {term}")
+        return position
 
-    def load(self, view: View, indices: list[str]) -> str:
-        dtype = view.buffer.dtype
-        address = self.address(view, indices)
+    def address(self, view: View, indices: list[str], further: list[tuple[str, int]]) -> str:
+        """The address of an entry."""
+        kind = scalars.MEMORY_TYPES[view.buffer.dtype.char]
+        part = "" if view.part is None else f", i32 {view.part}"
+        position = self.position(view, indices, further)
+        return self.write(f"getelementptr inbounds {kind}, ptr {self.pointer(view.buffer)}, i64 {position}{part}")
+
+    def load(self, view: View, indices: list[str], further: list[tuple[str, int]]) -> str:
+        dtype = view.dtype
+        address = self.address(view, indices, further)
         found = self.write(f"load {scalars.MEMORY_TYPES[dtype.char]}, ptr {address}")
         return self.write(f"trunc i8 {found} to i1") if dtype.char == "?" else found
 
-    def store(self, value: str, dtype: np.dtype[Any], view: View, indices: list[str]) -> None:
-        target = view.buffer.dtype
+    def store(
+        self, value: str, dtype: np.dtype[Any], view: View, indices: list[str], further: list[tuple[str, int]]
+    ) -> None:
+        target = view.dtype
         value = scalars.converted(self.write, value, dtype, target)
         if target.char == "?":
             value = self.write(f"zext i1 {value} to i8")
-        address = self.address(view, indices)
+        address = self.address(view, indices, further)
         self.lines.append(f"  store {scalars.MEMORY_TYPES[target.char]} {value}, ptr {address}")
 
     # Loops.
@@ -158,12 +163,12 @@ class NestWriter:
 
     def initialise(self, reduce: Reduce) -> None:
         """Write the identity of a reduction to all its results."""
-        value = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+        value = scalars.identity(reduce.name, reduce.dtype)
         self.each(0, [], reduce, value)
 
     def each(self, axis: int, indices: list[str], reduce: Reduce, value: str) -> None:
         if axis == len(self.shape):
-            self.store(value, reduce.dtype, reduce.view, indices)
+            self.store(value, reduce.dtype, reduce.view, indices, [])
         elif self.strides[id(reduce.view)][axis] == 0:
             self.each(axis + 1, [*indices, "0"], reduce, value)
         elif self.shape[axis]:
@@ -208,13 +213,13 @@ class NestWriter:
         for reduce in inside:
             kind = scalars.TYPES[reduce.dtype.char]
             name = f"%{self.fresh('a')}"
-            identity = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+            identity = scalars.identity(reduce.name, reduce.dtype)
             self.lines.append(f"  {name} = phi {kind} [{identity}, %{before}], [{name}n, %{head}close]")
             registers.append(name)
         position = index if start == "0" else self.write(f"add nuw nsw i64 {index}, {start}")
         values = self.instructions([*indices, position], inside)
         for reduce, name, value in zip(inside, registers, values, strict=True):
-            self.lines.append(f"  {name}n = {combination(reduce, name, value)}")
+            self.lines.append(f"  {name}n = {scalars.combination(reduce.name, reduce.dtype, name, value)}")
         self.close(index, head, end, length, innermost=True)
         return [f"{name}n" for name in registers]
 
@@ -231,10 +236,11 @@ class NestWriter:
         for reduce in inside:
             kind = scalars.TYPES[reduce.dtype.char]
             name = f"%{self.fresh('t')}"
-            identity = scalars.literal(scalars.IDENTITIES[reduce.name], reduce.dtype)
+            identity = scalars.identity(reduce.name, reduce.dtype)
             zero = scalars.literal(0, reduce.dtype)
             self.lines.append(f"  {name} = phi {kind} [{identity}, %{before}], [{name}n, %{head}close]")
-            self.lines.append(f"  {name}e = phi {kind} [{zero}, %{before}], [{name}en, %{head}close]")
+            if compensated(reduce):
+                self.lines.append(f"  {name}e = phi {kind} [{zero}, %{before}], [{name}en, %{head}close]")
             totals.append(name)
         start = self.write(f"mul nuw nsw i64 {index}, {BLOCK}")
         rest = self.write(f"sub nsw i64 {n}, {start}")
@@ -243,7 +249,7 @@ class NestWriter:
         sums = self.accumulating(indices, inside, start, length)
         for reduce, name, value in zip(inside, totals, sums, strict=True):
             kind = scalars.TYPES[reduce.dtype.char]
-            if reduce.name == "sum":
+            if compensated(reduce):
                 self.lines.append(f"  {name}n = fadd {kind} {name}, {value}")
                 part = self.write(f"fsub {kind} {name}n, {name}")
                 other = self.write(f"fsub {kind} {name}n, {part}")
@@ -252,12 +258,11 @@ class NestWriter:
                 error = self.write(f"fadd {kind} {first}, {second}")
                 self.lines.append(f"  {name}en = fadd {kind} {name}e, {error}")
             else:
-                self.lines.append(f"  {name}n = {combination(reduce, name, value)}")
-                self.lines.append(f"  {name}en = fadd {kind} {name}e, {scalars.literal(0, reduce.dtype)}")
+                self.lines.append(f"  {name}n = {scalars.combination(reduce.name, reduce.dtype, name, value)}")
         self.close(index, head, end, str(blocks))
         found = []
         for reduce, name in zip(inside, totals, strict=True):
-            if reduce.name != "sum":
+            if not compensated(reduce):
                 found.append(f"{name}n")
                 continue
             kind = scalars.TYPES[reduce.dtype.char]
@@ -268,33 +273,40 @@ class NestWriter:
 
     def combine(self, reduce: Reduce, value: str, indices: list[str]) -> None:
         """Combine a value into memory."""
-        before = self.load(reduce.view, indices)
-        self.store(self.write(combination(reduce, before, value)), reduce.dtype, reduce.view, indices)
+        before = self.load(reduce.view, indices, [])
+        total = self.write(scalars.combination(reduce.name, reduce.dtype, before, value))
+        self.store(total, reduce.dtype, reduce.view, indices, [])
 
     def instructions(self, indices: list[str], inside: list[Reduce]) -> list[str]:
         """What is done at each index; the values for the reductions that are kept in registers."""
         registers: dict[int, str] = {}
         values: dict[int, str] = {}
         for number, instruction in enumerate(self.nest.instructions):
-            if isinstance(instruction, Load):
-                registers[number] = self.load(instruction.view, indices)
-            elif isinstance(instruction, Scalar):
+            if isinstance(instruction, Scalar):
                 registers[number] = self.scalar(instruction, registers)
-            elif isinstance(instruction, Store):
-                self.store(operand(instruction.register, registers), instruction.dtype, instruction.view, indices)
-            elif isinstance(instruction, Add):
-                value = operand(instruction.register, registers)
-                kind = scalars.TYPES[instruction.view.buffer.dtype.char]
-                value = scalars.converted(self.write, value, instruction.dtype, instruction.view.buffer.dtype)
-                before = self.load(instruction.view, indices)
-                total = self.write(f"fadd {kind} {before}, {value}")
-                self.store(total, instruction.view.buffer.dtype, instruction.view, indices)
-            else:
+                continue
+            if isinstance(instruction, Reduce):
                 value = operand(instruction.register, registers)
                 if any(instruction is each for each in inside):
                     values[id(instruction)] = value
                 else:
                     self.combine(instruction, value, indices)
+                continue
+            if isinstance(instruction, Place):
+                registers[number] = self.position(instruction.view, indices, [])
+                continue
+            further = [(operand(register, registers), stride) for register, stride in instruction.positions]
+            if isinstance(instruction, Load):
+                registers[number] = self.load(instruction.view, indices, further)
+                continue
+            value, dtype = operand(instruction.register, registers), instruction.dtype
+            if isinstance(instruction, Add):
+                value = scalars.converted(self.write, value, dtype, instruction.view.dtype)
+                dtype = instruction.view.dtype
+                value = scalars.EMITTERS["add"](
+                    self.write, [self.load(instruction.view, indices, further), value], dtype
+                )
+            self.store(value, dtype, instruction.view, indices, further)
         return [values[id(each)] for each in inside]
 
     def scalar(self, instruction: Scalar, registers: dict[int, str]) -> str:
@@ -302,31 +314,24 @@ class NestWriter:
         found = []
         for i, (arg, dtype) in enumerate(zip(instruction.args, instruction.operand_dtypes, strict=True)):
             name = operand(arg, registers)
-            computed = np.dtype(bool) if instruction.name == "where" and i == 0 else instruction.computed
+            computed = scalars.OPERANDS.get((instruction.name, i), instruction.computed)
             found.append(scalars.converted(self.write, name, dtype, computed) if isinstance(arg, int) else name)
         if instruction.name == "astype":
             return found[0]
         if instruction.name == "where":
             kind = scalars.TYPES[instruction.dtype.char]
             return self.write(f"select i1 {found[0]}, {kind} {found[1]}, {kind} {found[2]}")
-        emitter = EMITTERS[instruction.name]
+        emitter = scalars.EMITTERS[instruction.name]
         return emitter(self.write, found, instruction.computed)
-
-
-EMITTERS: Final = {**scalars.ARITHMETIC, **scalars.COMPARISONS, **scalars.LOGIC}
 
 
 def operand(register: int | str, registers: dict[int, str]) -> str:
     return registers[register] if isinstance(register, int) else register
 
 
-def combination(reduce: Reduce, x: str, y: str) -> str:
-    """The instruction by which a reduction goes on. A sum may be reordered, so that it can be vectorised."""
-    kind = scalars.TYPES[reduce.dtype.char]
-    if reduce.name in ("sum", "prod"):
-        return f"{'fadd' if reduce.name == 'sum' else 'fmul'} reassoc {kind} {x}, {y}"
-    name = "maximum" if reduce.name == "max" else "minimum"
-    return f"call {kind} @llvm.{name}.{'f64' if kind == 'double' else 'f32'}({kind} {x}, {kind} {y})"
+def compensated(reduce: Reduce) -> bool:
+    """Whether the rounding errors of a reduction are added up as well."""
+    return reduce.name == "sum" and reduce.dtype.kind == "f"
 
 
 def loop_order(shape: Shape, views: list[View]) -> list[int]:

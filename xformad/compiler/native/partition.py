@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
+import numpy as np
+
 from xformad.compiler.native.plans import PLANS, Planner
 from xformad.compiler.native.steps import UnsupportedGraphError
 from xformad.compiler.passes import constant_key, with_equations
@@ -35,7 +37,11 @@ def is_native(node: Node) -> bool:
         return False
     if node.value is int:  # Python's has no bounds
         return False
-    constants = [constant_key(arg) for i, arg in enumerate(node.args) if i not in node.argnums]
+    constants = [
+        (arg.shape, arg.dtype) if isinstance(arg, np.ndarray) and arg.ndim else constant_key(arg)
+        for i, arg in enumerate(node.args)
+        if i not in node.argnums
+    ]
     key: Hashable = (
         node.primitive,
         node.spec,

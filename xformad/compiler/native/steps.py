@@ -1,4 +1,7 @@
-"""What a kernel is made of: nests of loops with instructions, products, checks of guards, and loops and branches of them."""
+"""What a kernel is made of: nests of loops with instructions, products, checks of guards, and loops and branches of them.
+
+Instructions work on numbers of the machine. Complex numbers are two registers, and two views of the memory they are in.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,24 @@ from xformad.compiler.native.blas import Routine
 from xformad.compiler.native.views import Buffer, View
 from xformad.core.typing import Shape
 
+Register: TypeAlias = int | str
+"""The number of the instruction whose result it is, or a literal."""
+
+Positions: TypeAlias = tuple[tuple[Register, int], ...]
+"""How much further on in memory than a view says: the sum of whole numbers in registers times strides."""
+
 
 @dataclass(frozen=True)
 class Load:
     """Read an entry of a view, which has the shape of the nest."""
+
+    view: View
+    positions: Positions = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an entry of a view lies, as a whole number: its position in the buffer, in which nothing is read."""
 
     view: View
 
@@ -25,7 +42,7 @@ class Scalar:
     """An operation on registers (numbers of instructions) and literals (strings), computed in a dtype."""
 
     name: str
-    args: tuple[int | str, ...]
+    args: tuple[Register, ...]
     operand_dtypes: tuple[np.dtype[Any], ...]
     computed: np.dtype[Any]
     dtype: np.dtype[Any]
@@ -35,9 +52,10 @@ class Scalar:
 class Store:
     """Write a register to an entry of a view."""
 
-    register: int | str
+    register: Register
     view: View
     dtype: np.dtype[Any]
+    positions: Positions = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,7 @@ class Reduce:
     """Combine a register into an entry of a view, whose strides are zero along the axes that are reduced."""
 
     name: str
-    register: int | str
+    register: Register
     view: View
     dtype: np.dtype[Any]
 
@@ -54,22 +72,28 @@ class Reduce:
 class Add:
     """Add a register to an entry of a view."""
 
-    register: int | str
+    register: Register
     view: View
     dtype: np.dtype[Any]
+    positions: Positions = ()
 
 
-Instruction = Load | Scalar | Store | Reduce | Add
+Instruction = Load | Place | Scalar | Store | Reduce | Add
 
 
 @final
 @dataclass
 class Nest:
-    """Loops over all indices of a shape, and what is done at each."""
+    """Loops over all indices of a shape, and what is done at each.
+
+    Attributes:
+        ordered: whether the indices must be gone through in order, because what is done at one depends on others.
+    """
 
     shape: Shape
     instructions: list[Instruction] = field(default_factory=list)
     known: dict[Any, int] = field(default_factory=dict)
+    ordered: bool = False
 
     def add(self, instruction: Instruction) -> int:
         """Add an instruction; equal ones are there once."""

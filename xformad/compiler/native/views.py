@@ -10,9 +10,10 @@ Operations that only move entries are views of what they move, and cost nothing:
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -51,14 +52,44 @@ def all_within(buffers: list[Buffer]) -> list[Buffer]:
     return found
 
 
+PARTS: Final[dict[str, np.dtype[Any]]] = {"F": np.dtype(np.float32), "D": np.dtype(np.float64)}
+"""The dtypes of the real and the imaginary parts of complex numbers, by their characters."""
+
+
+def part_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the parts of complex numbers; of others, their own.
+
+    >>> part_of(np.dtype(complex)), part_of(np.dtype(int))
+    (dtype('float64'), dtype('int64'))
+    """
+    return PARTS.get(dtype.char, dtype)
+
+
 @dataclass(frozen=True)
 class View:
-    """The array of a shape whose entry i lies at `offset + i . strides` in a buffer."""
+    """The array of a shape whose entry i lies at `offset + i . strides` in a buffer.
+
+    Attributes:
+        part: 0 for the real parts of what lies there, 1 for the imaginary ones; None for the whole.
+    """
 
     buffer: Buffer
     offset: int
     strides: tuple[int, ...]
     shape: Shape
+    part: int | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the entries."""
+        return self.buffer.dtype if self.part is None else part_of(self.buffer.dtype)
+
+    @property
+    def parts(self) -> tuple[View, ...]:
+        """The real and the imaginary parts of complex entries; of others, themselves."""
+        if self.dtype.kind != "c":
+            return (self,)
+        return tuple([dataclasses.replace(self, part=part) for part in (0, 1)])
 
 
 def whole(buffer: Buffer, shape: Shape) -> View:
@@ -88,14 +119,20 @@ def is_contiguous(view: View) -> bool:
 
 def transposed(view: View, axes: Shape) -> View:
     """`numpy.transpose`."""
-    return View(view.buffer, view.offset, tuple([view.strides[i] for i in axes]), tuple([view.shape[i] for i in axes]))
+    return View(
+        view.buffer,
+        view.offset,
+        tuple([view.strides[i] for i in axes]),
+        tuple([view.shape[i] for i in axes]),
+        view.part,
+    )
 
 
 def broadcast(view: View, shape: Shape) -> View:
     """`numpy.broadcast_to`."""
     extra = len(shape) - len(view.shape)
     strides = [0 if n == 1 else s for n, s in zip(view.shape, view.strides, strict=True)]
-    return View(view.buffer, view.offset, (0,) * extra + tuple(strides), shape)
+    return View(view.buffer, view.offset, (0,) * extra + tuple(strides), shape, view.part)
 
 
 def sliced(view: View, index: Any) -> View | None:
@@ -129,7 +166,7 @@ def sliced(view: View, index: Any) -> View | None:
         offset += start * stride if length else 0
         strides.append(stride * step)
         shape.append(length)
-    return View(view.buffer, offset, tuple(strides), tuple(shape))
+    return View(view.buffer, offset, tuple(strides), tuple(shape), view.part)
 
 
 def flipped(view: View, axes: Shape) -> View:
@@ -144,7 +181,7 @@ def flipped(view: View, axes: Shape) -> View:
 def reshaped(view: View, shape: Shape) -> View | None:
     """`numpy.reshape` in C order; None where it takes a copy."""
     if math.prod(shape) == 0:
-        return View(view.buffer, view.offset, (0,) * len(shape), shape)
+        return View(view.buffer, view.offset, (0,) * len(shape), shape, view.part)
     axes = [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
     strides: list[int] = []
     at = 0
@@ -179,4 +216,4 @@ def reshaped(view: View, shape: Shape) -> View | None:
             found.append(step)
             step *= n
         strides += reversed(found)
-    return View(view.buffer, view.offset, tuple(strides), shape)
+    return View(view.buffer, view.offset, tuple(strides), shape, view.part)

@@ -1,6 +1,28 @@
 """How operations become steps of a kernel, by family. Importing this fills `planner.PLANS`."""
 
 from xformad.compiler.native.planner import PLANS, Planner
-from xformad.compiler.native.plans import elementwise, joining, loops, moves, products, sums
+from xformad.compiler.native.plans import (
+    complex_numbers,
+    elementwise,
+    indexing,
+    joining,
+    loops,
+    moves,
+    products,
+    special,
+    sums,
+)
 
-__all__ = ["PLANS", "Planner", "elementwise", "joining", "loops", "moves", "products", "sums"]
+__all__ = [
+    "PLANS",
+    "Planner",
+    "complex_numbers",
+    "elementwise",
+    "indexing",
+    "joining",
+    "loops",
+    "moves",
+    "products",
+    "special",
+    "sums",
+]

@@ -129,7 +129,8 @@ def given_to(planner: Planner, operands: Sequence[Any], inputs: Sequence[Node], 
         shape, dtype = spec_of_operand(x)
         planner.require(dtype == node.dtype)
         planner.require((shape if alike is None or k < alike else shape[1:]) == node.shape)
-        found.append(planner.view_of(x) if isinstance(x, Node) else planner.constant(np.asarray(x)))
+        view = planner.view_of(x) if isinstance(x, Node) else planner.constant(x)
+        found.append(view if view.part is None else planner.straight(view))
     return found
 
 

@@ -20,7 +20,6 @@ import numpy as np
 from xformad.compiler.native import blas, views
 from xformad.compiler.native.contractions import Factor, Label, Labels, Lengths, matrices
 from xformad.compiler.native.planner import PLANS, Planner, size_of
-from xformad.compiler.native.plans.joining import fill
 from xformad.compiler.native.plans.moves import viewed
 from xformad.compiler.native.steps import Load, Nest, Product, Reduce, Scalar, Store
 from xformad.compiler.native.views import View
@@ -65,7 +64,7 @@ def contract(planner: Planner, node: Node, terms: Sequence[Sequence[Label]], out
         viewed(planner, node, spread(factors[0], labels, node.shape))
     elif not summed:
         number, nest = nest_after(planner, node.shape, [f.view for f in factors])
-        planner.places[node] = number, multiplied(nest, factors, labels)
+        planner.places[node] = number, (multiplied(nest, factors, labels),)
     else:
         buffer = planner.results.get(node) or planner.temporary(node.dtype, node.shape)
         target = Factor(views.whole(buffer, node.shape), labels)
@@ -74,7 +73,9 @@ def contract(planner: Planner, node: Node, terms: Sequence[Sequence[Label]], out
 
 def factor(planner: Planner, x: Any, labels: Sequence[Label], lengths: Lengths) -> Factor:
     """An operand. Axes with the same label become one, the diagonal; those that are broadcast or have length 1 go."""
-    view = planner.view_of(x) if isinstance(x, Node) else planner.constant(np.asarray(x))
+    view = planner.view_of(x) if isinstance(x, Node) else planner.constant(x)
+    if view.part is not None:  # of complex numbers
+        view = planner.straight(view)
     strides: dict[Label, int] = {}
     for label, n, stride in zip(labels, view.shape, view.strides, strict=True):
         if n != 1:
@@ -95,7 +96,7 @@ def cheapest(factors: list[Factor], lengths: Lengths) -> tuple[Factor, Factor]:
 def contracted(planner: Planner, factors: list[Factor], target: Factor, lengths: Lengths) -> Factor:
     """Write the product of one or two factors, summed over what the target has not. Returns where it lies."""
     if size_of(target.view.shape) * math.prod(lengths[x] for f in factors for x in f.labels) == 0:
-        fill(planner, target.view)
+        planner.fill(target.view)
         return target
     if len(factors) == 2:
         left, right = factors
@@ -116,9 +117,7 @@ def contracted(planner: Planner, factors: list[Factor], target: Factor, lengths:
 def nest_after(planner: Planner, shape: Shape, read: Sequence[View]) -> tuple[int, Nest]:
     """A nest that can read these views, and its number."""
     number = planner.first_nest(shape, max(planner.after(view) for view in read))
-    nest = planner.steps[number]
-    assert isinstance(nest, Nest)
-    return number, nest
+    return number, planner.nest(number)
 
 
 def spread(each: Factor, labels: Labels, shape: Shape) -> View:
