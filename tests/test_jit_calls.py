@@ -122,6 +122,31 @@ def test_a_function_that_cannot_be_recorded() -> None:
             fast.graph(np.ones(3))
 
 
+def factor(a: Any) -> Any:
+    try:
+        return np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        return np.linalg.cholesky(a + 10.0 * np.eye(2))
+
+
+def test_errors_that_the_program_catches() -> None:
+    good, bad = np.eye(2), np.array([[1.0, 3.0], [3.0, 1.0]])
+    fast = jit(factor)
+    for a in (good, bad, 2.0 * good, bad):  # recorded on the way without an error
+        np.testing.assert_allclose(fast(a), factor(a))
+        np.testing.assert_allclose(grad(lambda a: np.sum(fast(a)))(a), grad(lambda a: np.sum(factor(a)))(a))
+    other = jit(factor)
+    line = factor.__code__.co_firstlineno + 2
+    with pytest.warns(CompilationWarning) as found:
+        np.testing.assert_allclose(other(bad), factor(bad))
+    assert str(found[0].message) == (
+        f"jit runs factor as it is, because it cannot be recorded: cholesky at {__file__}:{line} raised LinAlgError, which "
+        "the program caught; whether it does so for other numbers is not known"
+    )
+    for a in (good, bad):
+        np.testing.assert_allclose(other(a), factor(a))
+
+
 def test_arguments_that_are_not_hashable() -> None:
     class Thing:
         __hash__ = None  # type: ignore[assignment]

@@ -44,7 +44,9 @@ class ForeignTracerError(Exception):
 
 
 class NotRecordableError(ConcretizationError):
-    """A program makes a plain array of a value that is recorded: nothing that depends on it would be noticed."""
+    """What a program does with a recorded value cannot be recorded, so that nothing that depends on it would be noticed: it
+    makes a plain array of it, or catches an error.
+    """
 
 
 @final
@@ -55,6 +57,8 @@ class Recorder(Interpreter):
     Attributes:
         nodes: all that was recorded, in order.
         lines: the user's line of each guard, for messages.
+        failure: which operation raised an error, if one did. A program that catches it goes a way of which the recording
+            does not know the condition.
     """
 
     name: ClassVar[str] = "jit"
@@ -66,6 +70,7 @@ class Recorder(Interpreter):
         self.snapshots = Snapshots()
         self.guarded: set[tuple[Node, str]] = set()
         self.lines: dict[Node, str] = {}
+        self.failure = ""
 
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument."""
@@ -115,7 +120,13 @@ class Recorder(Interpreter):
                 kept[i] = self.snapshots.of(arg)
         rule = recording_rules.get(primitive)
         if rule is None:
-            value = primitive.bind(*values, **params)
+            try:
+                value = primitive.bind(*values, **params)
+            except Exception as error:
+                self.failure = (
+                    f"{primitive.name} at {user_line()} raised {type(error).__name__}, which the program caught"
+                )
+                raise
         else:
             found = rule(*values, **params)
             if found is None:
@@ -130,6 +141,15 @@ class Recorder(Interpreter):
             self.record(part, component, (None,), {"index": i}, (whole,), Traced((0,))) for i, part in enumerate(value)
         ]
         return tuple([Tracer(self, part, node) for part, node in zip(value, nodes, strict=True)])
+
+    def check(self) -> None:
+        """Called when the program has run.
+
+        Raises:
+            NotRecordableError: if it caught an error of an operation's.
+        """
+        if self.failure:
+            raise NotRecordableError(f"{self.failure}; whether it does so for other numbers is not known")
 
     def take_for_granted(self, tracer: Tracer, expected: Any, how: str) -> None:
         """Record that the program's course depends on a value."""

@@ -195,15 +195,28 @@ class Compiled:
                 return self.fun(*values)
         key = key_of(values)
         ways = self.paths.get(key) or self.paths.add(key, Ways())
-        found = followed(ways.known, values)
+        found = self.follow(ways.known, values)
         if found is not None:
             return found
         if ways.plain:
             self.many(ways.known)
             return self.fun(*values)
         with turn():
-            found = followed(ways.known, values)  # another thread may have recorded it meanwhile
+            found = self.follow(ways.known, values)  # another thread may have recorded it meanwhile
             return self.record(ways, values) if found is None else found
+
+    def follow(self, known: Sequence[Path], values: Sequence[Value]) -> tuple[Value, ...] | None:
+        """The result by one of the paths, if it fits."""
+        for path in known:
+            try:
+                found = path.run(*values)
+            except GuardError:
+                continue
+            except Exception:  # the program may catch it, or else raises it again
+                return self.fun(*values)
+            path.calls += 1
+            return tuple(found)
+        return None
 
     def record(self, ways: Ways[Path], values: Sequence[Value]) -> tuple[Value, ...]:
         """Run the function and keep the way that it takes."""
@@ -211,6 +224,7 @@ class Compiled:
             with Recorder(self.fun) as recorder:
                 inputs = [recorder.input(x) for x in values]
                 outs = self.fun(*inputs)
+            recorder.check()
         except NotRecordableError as error:
             self.refused(ways, error)
             return self.fun(*values)
@@ -256,15 +270,3 @@ class Compiled:
     def made(self, key: Key, make: Callable[[], FlatFunction]) -> Compiled:
         """A compiled function derived from this one, made once."""
         return self.derived.get(key) or self.derived.add(key, Compiled(make()))
-
-
-def followed(known: Sequence[Path], values: Sequence[Value]) -> tuple[Value, ...] | None:
-    """The result by one of the paths, if it fits."""
-    for path in known:
-        try:
-            found = path.run(*values)
-        except GuardError:
-            continue
-        path.calls += 1
-        return tuple(found)
-    return None

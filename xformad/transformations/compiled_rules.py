@@ -72,7 +72,10 @@ def pair_for(fun: Compiled, wanted: tuple[bool, ...], values: Sequence[Value]) -
     """
     key = (wanted, *key_of(values))
     ways: Ways[Pair] = fun.pairs.get(key) or fun.pairs.add(key, Ways())
-    found = gone_forward(ways.known, values)
+    try:
+        found = gone_forward(ways.known, values)
+    except Exception:  # the program may catch it, or else raises it again
+        return None
     if found is not None:
         return found
     if ways.plain:

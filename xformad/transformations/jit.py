@@ -154,6 +154,8 @@ class Jitted(Generic[P, R]):
                         found = path.run(*args)
                     except GuardError:
                         continue
+                    except Exception:  # the program may catch it, or else raises it again
+                        break
                     path.calls += 1
                     return form.result(found)  # type: ignore[no-any-return]
         if stack.live and Closure(self.fun).tracers:

@@ -73,6 +73,7 @@ def closed(fun: FlatFunction, values: Sequence[Value]) -> Closed | None:
         with Recorder(fun) as recorder, np.errstate(all="ignore"):
             inputs = [recorder.input(x) for x in values]
             outs = fun(*inputs)
+        recorder.check()
     except Exception:  # it is raised again where the function is run as it is
         return None
     graph = simplified(graph_of(name_of(fun), recorder, inputs, outs))
@@ -251,6 +252,7 @@ def joint(fun: FlatFunction, wanted: Sequence[bool], values: Sequence[Value], *,
         with np.errstate(all="ignore"):  # which the cotangents to come may not give cause for
             found = backward_pass(seeds, nodes, masks=masks)
         back = [zeros(node.spec) if g is None else unmasked(g) for g, node in zip(found, nodes, strict=True)]
+    recorder.check()
     masked = tuple([type(g) is Masked for g in found])
     back += [g.mask for g in found if type(g) is Masked]
     whole = graph_of(name_of(fun), recorder, [*inputs, *cotangents], [*results, *back])
