@@ -17,7 +17,7 @@ from xformad.core.typing import Shape
 BLOCK: Final = 1024
 """How many entries are summed up in registers before the sum is added to the total, with its rounding error."""
 
-LONG: Final = 16
+LONG: Final = 8
 """How many steps an innermost loop has at least that is vectorised before it is unrolled."""
 
 VECTORISED: Final = "!0"
