@@ -318,6 +318,34 @@ def test_functions_of_scipy() -> None:
             np.testing.assert_allclose(found, row(*args), rtol, err_msg=name)
 
 
+def test_compositions() -> None:
+    """Norms, softmax and the like are planned as what they consist of, with their exceptional values."""
+    special = pytest.importorskip("xformad.scipy.special")
+    x = np.random.default_rng(0).normal(size=(4, 6))
+    extreme = x.copy()
+    extreme[1, 2], extreme[2], extreme[3, 1] = np.inf, -np.inf, np.nan
+    rows: dict[str, Row] = {
+        "norms": lambda x: (np.linalg.norm(x, axis=1), np.linalg.norm(x), np.linalg.norm(x, 3, axis=0, keepdims=True)),
+        "norm of complex numbers": lambda x: np.linalg.norm(x * (1 + 2j), axis=0),
+        "softmax": lambda x: (special.softmax(x, axis=1), special.log_softmax(x, axis=0)),
+        "logsumexp": lambda x: (special.logsumexp(x), special.logsumexp(x, axis=1)),
+        "cross": lambda x: np.cross(x[:, :3], x[:, 3:]),
+        "derivatives": lambda x: [
+            grad(lambda x: np.sum(np.linalg.norm(x, axis=1)))(x),
+            grad(lambda x: np.sum(np.cos(np.linalg.norm(x))))(x),
+            grad(lambda x: special.logsumexp(x))(x),
+        ],
+    }
+    fast = jit(lambda x: [row(x) for row in rows.values()])
+    for y in (x, extreme, 0 * x, x.astype(np.float32)):
+        assert not outside(fast, y)
+        expected = [row(y) for row in rows.values()]
+        for a, b in zip(tree.leaves_of(expected), tree.leaves_of(fast(y)), strict=True):
+            assert a.dtype == b.dtype
+            bound = 1e-15 if a.real.dtype == np.float64 else 1e-6
+            np.testing.assert_allclose(b, a, rtol=bound, atol=bound)
+
+
 def test_arrays_of_indices_that_are_traced() -> None:
     x = np.arange(12.0).reshape(3, 4)
     i, j = np.array([0, -1, 2, 2]), np.array([[1], [-4]])

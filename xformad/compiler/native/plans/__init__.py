@@ -3,6 +3,7 @@
 from xformad.compiler.native.planner import PLANS, Planner
 from xformad.compiler.native.plans import (
     complex_numbers,
+    compositions,
     elementwise,
     indexing,
     joining,
@@ -17,6 +18,7 @@ __all__ = [
     "PLANS",
     "Planner",
     "complex_numbers",
+    "compositions",
     "elementwise",
     "indexing",
     "joining",
