@@ -1,0 +1,57 @@
+"""All passes, in the order in which they help each other.
+
+>>> import xformad, numpy as np
+>>> graph = xformad.trace(xformad.grad(lambda x: np.sum((x - np.mean(x)) ** 2)))(np.ones(4))
+>>> print(simplified(graph))
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xformad.compiler.passes.algebra import with_exact_identities
+from xformad.compiler.passes.broadcasting import without_repeated_entries
+from xformad.compiler.passes.constants import with_folded_constants
+from xformad.compiler.passes.outputs import with_own_outputs
+from xformad.compiler.passes.rewriting import without_dead_code
+from xformad.compiler.passes.sharing import without_repetition
+from xformad.compiler.passes.sums import with_factored_sums, with_plain_scatters
+from xformad.compiler.passes.views import with_collapsed_views
+from xformad.core.graph import Graph
+
+PASSES: Final = (
+    without_dead_code,
+    with_collapsed_views,
+    without_repetition,
+    without_repeated_entries,
+    with_exact_identities,
+    with_plain_scatters,
+    with_factored_sums,
+    with_folded_constants,
+    with_collapsed_views,
+    without_repeated_entries,
+    with_exact_identities,
+    without_repetition,
+)
+
+
+def simplified(graph: Graph) -> Graph:
+    """A graph of the same function with less to do.
+
+    First what is written in different ways is written in one, so that what is equal is seen to be: chains of views, then
+    repetition. Then what is broadcast becomes an operand as it is, which brings out the factors 1 that the cotangents of
+    sums are, and these go. Scatters that are sums, and sums whose terms have a factor, make new factors and views, for
+    which there is a second round.
+
+    Each pass goes through the graph once, so the time is proportional to the number of equations.
+
+    Args:
+        graph: what was recorded.
+
+    Returns:
+        The graph; its outputs are memory of their own where those of the recorded one were.
+    """
+    found = graph
+    for each in PASSES:
+        found = each(found)
+    return with_own_outputs(graph, found)
