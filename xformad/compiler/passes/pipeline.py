@@ -3,6 +3,15 @@
 >>> import xformad, numpy as np
 >>> graph = xformad.trace(xformad.grad(lambda x: np.sum((x - np.mean(x)) ** 2)))(np.ones(4))
 >>> print(simplified(graph))
+inputs  a: float64[4]
+b: float64[] = sum a  axis=(0,) keepdims=False
+c: float64[] = multiply b 0.25
+d: float64[4] = subtract a c
+e: float64[4] = add d d
+f: float64[] = sum e  axis=(0,) keepdims=False
+g: float64[] = multiply f -0.25
+h: float64[4] = add e g
+outputs h
 """
 
 from __future__ import annotations
