@@ -58,7 +58,7 @@ class Scan:
 
 @final
 class While:
-    """`while_loop`: the number of steps, and the final state."""
+    """`while_loop`: the number of steps, and the final state; if `saving`, also those before each step."""
 
     def __init__(
         self,
@@ -68,22 +68,32 @@ class While:
         counts: Sequence[int],
         saving: bool,
     ) -> None:
-        assert not saving
         self.body = body
         self.goes_on = compile_graph(condition.graph).run
         self.run = compile_graph(body.graph).run
         self.of_condition, self.of_body = counts
+        self.saving = saving
 
     def __call__(self, *args: Value) -> tuple[Value, ...]:
         first = self.of_condition + self.of_body
         of_condition, of_body = args[: self.of_condition], args[self.of_condition : first]
         state: Sequence[Value] = self.body.operands((*of_body, *args[first:]))[self.of_body :]
         goes_on, run = self.goes_on, self.run
+        before: list[Sequence[Value]] = []
         steps = 0
         while goes_on(*of_condition, *state)[0]:
+            if self.saving:
+                before.append(state)
             state = run(*of_body, *state)
             steps += 1
-        return (steps, *state)
+        if not self.saving:
+            return (steps, *state)
+        specs = [node.spec for node in self.body.graph.inputs[self.of_body :]]
+        stacks = [np.empty((steps, *shape), dtype) for shape, dtype in specs]
+        for k, stack in enumerate(stacks):
+            for i, row in enumerate(before):
+                stack[i] = row[k]
+        return (steps, *state, np.ones(steps, bool), *stacks)
 
 
 @final

@@ -42,10 +42,12 @@ def holds(x: Value, expected: Any, how: str) -> bool:
         return bool(x == expected)
     if how == "integer":
         return bool(int(x) == expected)
+    if how == "shape":
+        return bool(np.shape(x) == expected)
     return type(x) is type(expected) and np.array_equal(x, expected, equal_nan=np.asarray(x).dtype.kind in "fc")
 
 
 any_ = Primitive("any", np.any)  # its rules are in xformad.operations
 guard = Primitive("guard", check)
 """The value; as parameters what is expected, and `how` it is looked at: as a "truth" value, as an "index", as an
-"integer" after rounding towards zero, or its "value"."""
+"integer" after rounding towards zero, its "shape", or its "value"."""

@@ -13,8 +13,8 @@ a `guard`: on other inputs, for which the guard does not hold, the program might
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias, final
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -28,8 +28,25 @@ from xformad.errors import ConcretizationError
 from xformad.interpreters.snapshots import Snapshots
 from xformad.interpreters.trace import Traced
 
-RecordingRule: TypeAlias = Callable[..., tuple[Params, tuple[Value, ...]] | None]
-"""Of the plain operands and the parameters: parameters whose functions are graphs, and the value; or None."""
+
+class Recorded(NamedTuple):
+    """How a primitive that holds functions is recorded.
+
+    Attributes:
+        params: the parameters, with graphs in the place of functions.
+        value: the result.
+        unsized: the components of the result whose lengths depend on values.
+        free: the operands that may have other lengths.
+    """
+
+    params: Params
+    value: tuple[Value, ...]
+    unsized: Collection[int] = ()
+    free: Collection[int] = ()
+
+
+RecordingRule: TypeAlias = Callable[..., Recorded | None]
+"""Of the plain operands and the parameters: what is recorded; or None."""
 
 recording_rules: Final[dict[Primitive, RecordingRule]] = {}
 """What records a primitive that holds functions as one operation. Where a rule finds that it cannot be, and returns None,
@@ -59,6 +76,7 @@ class Recorder(Interpreter):
         lines: the user's line of each guard, for messages.
         failure: which operation raised an error, if one did. A program that catches it goes a way of which the recording
             does not know the condition.
+        unsized: the numbers of nodes whose lengths depend on values. Whoever asks for a length takes it for granted.
     """
 
     name: ClassVar[str] = "jit"
@@ -71,6 +89,7 @@ class Recorder(Interpreter):
         self.guarded: set[tuple[Node, str]] = set()
         self.lines: dict[Node, str] = {}
         self.failure = ""
+        self.unsized: set[int] = set()
 
     def input(self, value: Value) -> Tracer:
         """A tracer for an argument."""
@@ -78,6 +97,8 @@ class Recorder(Interpreter):
 
     def spec(self, tracer: Tracer) -> ShapeDtype:
         node: Node = tracer.extra
+        if node.number in self.unsized:
+            self.take_for_granted(tracer, node.shape, "shape")
         return node.spec
 
     def record(
@@ -119,7 +140,14 @@ class Recorder(Interpreter):
             elif type(arg) is np.ndarray:
                 kept[i] = self.snapshots.of(arg)
         rule = recording_rules.get(primitive)
-        if rule is None:
+        found = None if rule is None else rule(*values, **params)
+        if rule is not None and found is None:
+            return primitive.implementation(*args, **params)
+        if self.unsized:
+            for i in positions:
+                if found is None or i not in found.free:
+                    self.spec(args[i])
+        if found is None:
             try:
                 value = primitive.bind(*values, **params)
             except Exception as error:
@@ -128,12 +156,14 @@ class Recorder(Interpreter):
                 )
                 raise
         else:
-            found = rule(*values, **params)
-            if found is None:
-                return primitive.implementation(*args, **params)
-            params, value = found
+            params, value = found.params, found.value
         node = self.record(value, primitive, tuple(kept), params, tuple(parents), Traced(tuple(positions)))
-        return self.components(value, node) if primitive.multiple else Tracer(self, value, node)
+        if not primitive.multiple:
+            return Tracer(self, value, node)
+        parts = self.components(value, node)
+        if found is not None:
+            self.unsized.update([parts[i].extra.number for i in found.unsized])
+        return parts
 
     def components(self, value: tuple[Value, ...], whole: Node) -> tuple[Value, ...]:
         """The components of a tuple."""

@@ -18,14 +18,14 @@ import numpy as np
 from xformad.core.interpreter import Interpreter, ndim_of, shape_of, spec_of
 from xformad.core.primitive import Tracer
 from xformad.core.source import user_line
-from xformad.core.typing import Params, Shape, ShapeDtype, Value
+from xformad.core.typing import Shape, ShapeDtype, Value
 from xformad.core.views import lent
 from xformad.errors import TreeError
 from xformad.interpreters.batch import Batch
 from xformad.interpreters.batch_rules import Batched, batch_rules, widened
 from xformad.interpreters.evaluate import GraphFunction
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole
-from xformad.interpreters.recording import Recorder, recording_rules
+from xformad.interpreters.recording import Recorded, Recorder, recording_rules
 from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.operations.selection import where
@@ -61,7 +61,7 @@ def chosen(index: Value) -> int:
     return int(bool(index)) if type(index) is Tracer else int(index)
 
 
-def switch_recorded(index: Value, *operands: Value, branches: Branches) -> tuple[Params, tuple[Value, ...]] | None:
+def switch_recorded(index: Value, *operands: Value, branches: Branches) -> Recorded | None:
     """All branches are recorded, the one that is taken first: it is the one whose errors count."""
     taken = min(max(int(index), 0), len(branches) - 1)
     found: dict[int, GraphFunction] = {}
@@ -76,7 +76,7 @@ def switch_recorded(index: Value, *operands: Value, branches: Branches) -> tuple
         if specs != others:
             return None
     params = {"branches": tuple([found[k] for k in range(len(branches))])}
-    return params, ran(switch_p, (index, *operands), params)
+    return Recorded(params, ran(switch_p, (index, *operands), params))
 
 
 def switch_vjp(

@@ -103,6 +103,8 @@ def described(expected: Any, how: str) -> str:
         return f"a condition is {expected}"
     if how in ("index", "integer"):
         return f"a whole number is {expected}"
+    if how == "shape":
+        return f"the shape is {expected}"
     text = " ".join(str(expected).split())
     return f"the value is {text if len(text) <= 40 else text[:37] + '...'}"
 

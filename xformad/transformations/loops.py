@@ -22,11 +22,11 @@ import numpy as np
 from xformad import tree
 from xformad.core.interpreter import shape_of, spec_of
 from xformad.core.primitive import Tracer
-from xformad.core.typing import Params, Value
+from xformad.core.typing import Value
 from xformad.errors import TreeError
 from xformad.interpreters.batch_rules import Batched, batch_rules
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
-from xformad.interpreters.recording import Recorder, recording_rules
+from xformad.interpreters.recording import Recorded, Recorder, recording_rules
 from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.operations import discrete, joining
@@ -173,19 +173,21 @@ def first_row(xs: Sequence[Value], reverse: bool) -> list[Value]:
 
 def scan_recorded(
     *args: Value, body: FlatFunction, counts: Counts, length: int | None, reverse: bool
-) -> tuple[Params, tuple[Value, ...]] | None:
+) -> Recorded | None:
     """One step is recorded, and stands for all."""
     constants, state, xs = counts.parts(args)
     step = closed_step(body, constants, state, first_row(xs, reverse))
     if step is None:
         return None
     params = {"body": step.function, "counts": counts, "length": length, "reverse": reverse}
-    steps = len(xs[0]) if length is None else length
-    if steps * len(step.function.graph) <= MUCH:
-        return params, ran(scan_p, args, params)
-    specs = [spec_of(x) for x in step.values]
-    stacks = [((steps, *shape), dtype) for shape, dtype in specs[counts.state :]]
-    return params, ran_fast(scan_p, args, params, [*specs[: counts.state], *stacks])
+    if length is None:  # it is that of the sequences, of which nothing is known
+        free = range(counts.constants + counts.state, len(args))
+        return Recorded(params, ran(scan_p, args, params), range(counts.state, len(step.values)), free)
+    if length * len(step.function.graph) <= MUCH:
+        return Recorded(params, ran(scan_p, args, params))
+    rows = step.values[counts.state :]
+    stacks = [np.broadcast_to(np.zeros((), spec_of(y)[1]), (length, *shape_of(y))) for y in rows]
+    return Recorded(params, ran_fast(scan_p, args, params, (*step.values[: counts.state], *stacks)))
 
 
 def scan_jvp(

@@ -28,7 +28,7 @@ from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
 from xformad.core.interpreter import concrete, spec_of
 from xformad.core.primitive import Primitive, Tracer
-from xformad.core.typing import Params, ShapeDtype, Value
+from xformad.core.typing import Params, Value
 from xformad.interpreters.batch import Batch
 from xformad.interpreters.cotangents import Masked, unmasked
 from xformad.interpreters.evaluate import PYTHON_NUMBERS, GraphFunction, owned
@@ -84,9 +84,16 @@ def is_closed(graph: Graph, recorder: Recorder) -> bool:
     """Whether what was recorded holds for all values."""
     return not (
         recorder.guarded
+        or recorder.failure
         or any(type(out) is Tracer for out in graph.outputs)
         or any(node.primitive.name in DATA_DEPENDENT for node in graph.equations if node.primitive is not None)
+        or has_unsized(graph.outputs, recorder)
     )
+
+
+def has_unsized(nodes: Sequence[Any], recorder: Recorder) -> bool:
+    """Whether the length of one of these depends on values."""
+    return any(isinstance(node, Node) and node.number in recorder.unsized for node in nodes)
 
 
 def closed_step(
@@ -125,10 +132,9 @@ def ran(primitive: Primitive, args: Sequence[Value], params: Params) -> tuple[Va
 
 
 def ran_fast(
-    primitive: Primitive, args: Sequence[Value], params: Params, specs: Sequence[ShapeDtype]
+    primitive: Primitive, args: Sequence[Value], params: Params, blanks: tuple[Value, ...]
 ) -> tuple[Value, ...]:
-    """The same by a compiled program, for results of these shapes and dtypes."""
-    blanks = tuple([np.broadcast_to(np.zeros((), dtype), shape) for shape, dtype in specs])
+    """The same by a compiled program, for results like these."""
     with Recorder() as recorder:
         inputs = [recorder.input(x) for x in args]
         nodes = tuple([x.extra for x in inputs])
@@ -174,6 +180,8 @@ def keeping(
     if not is_closed(found.graph, found.recorder):
         return None
     forward, backward, residuals = parted(found.graph, len(values), len(found.results))
+    if has_unsized(residuals, found.recorder):
+        return None
     rows = forward.inputs[constants + held :]
     varying = set(forward.inputs[constants:])
     for node in forward.equations:

@@ -16,11 +16,11 @@ import numpy as np
 
 from xformad.core.interpreter import ndim_of, shape_of, spec_of
 from xformad.core.primitive import Tracer
-from xformad.core.typing import Params, Value
+from xformad.core.typing import Value
 from xformad.interpreters.batch import Batch
 from xformad.interpreters.batch_rules import Batched, batch_rules, widened
 from xformad.interpreters.jvp_rules import Tangents, defjvp_whole, zeros_like
-from xformad.interpreters.recording import Recorder, recording_rules
+from xformad.interpreters.recording import Recorded, Recorder, recording_rules
 from xformad.interpreters.trace import Trace
 from xformad.interpreters.vjp_rules import defvjp_joint
 from xformad.operations.selection import where
@@ -71,18 +71,19 @@ def while_value(
 
 def while_recorded(
     *args: Value, condition: FlatFunction, body: FlatFunction, counts: WhileCounts, saving: bool
-) -> tuple[Params, tuple[Value, ...]] | None:
+) -> Recorded | None:
     """The condition and one step are recorded: how many steps there are is nothing that a recording holds for."""
     of_condition, of_body, state = counts.parts(args)
     step = closed_step(body, of_body, state, [])
-    if step is None or saving:
+    if step is None:
         return None
     graph = step.function
     tested = closed(condition, [*of_condition, *graph.operands([*of_body, *state])[len(of_body) :]])
     if tested is None or spec_of(tested.values[0]) != ((), np.dtype(bool)):
         return None
     params = {"condition": tested.function, "body": graph, "counts": counts, "saving": saving}
-    return params, ran(while_p, args, params)
+    unsized = range(len(state) + 1, 2 * len(state) + 2) if saving else ()
+    return Recorded(params, ran(while_p, args, params), unsized)
 
 
 def while_vjp(

@@ -15,6 +15,7 @@ from xformad.compiler.native import views
 from xformad.compiler.native.planner import PLANS, Planner, size_of
 from xformad.compiler.native.steps import Branch, Carry, Loop, Row
 from xformad.compiler.native.views import Buffer, View
+from xformad.compiler.native.whole_numbers import MANY_STEPS, Bounds, fit
 from xformad.core.graph import Graph, Node, component
 from xformad.core.interpreter import spec_of
 from xformad.interpreters.evaluate import GraphFunction
@@ -28,9 +29,10 @@ def plan_scan(planner: Planner, node: Node) -> None:
     constants, held, _ = node.params["counts"]
     first = constants + held
     body = graph_of(planner, node.params["body"])
-    given = given_to(planner, planner.operands(node), body.inputs, alike=first)
-    length, reverse = node.params["length"], node.params["reverse"]
-    steps = given[first].shape[0] if length is None else length
+    found = planner.operands(node)
+    given = given_to(planner, found, body.inputs, alike=first)
+    steps, reverse = node.params["length"], node.params["reverse"]
+    planner.require(steps is not None and fit(body, found[constants:first], constants, steps, bounds(found, body)))
     stacks = [target(planner, node, i) for i in range(held, len(body.outputs))]
     rows = [row(planner, x, reverse) for x in (*given[first:], *stacks)]
     entries = [View(r.buffer, 0, x.strides[1:], x.shape[1:]) for r, x in zip(rows, given[first:], strict=False)]
@@ -47,6 +49,9 @@ def plan_while(planner: Planner, node: Node) -> None:
     found = planner.operands(node)
     tested = given_to(planner, found[:of_condition], condition.inputs)
     given = given_to(planner, found[of_condition:], body.inputs)
+    initial = found[of_condition + of_body :]
+    planner.require(fit(body, initial, of_body, MANY_STEPS, {}))
+    planner.require(fit(condition, [], 0, 0, {x: (-(2**62), 2**62) for x in condition.inputs if x.value is int}))
     state = State(planner, body, given[of_body:], of_body)
     test = planner.temporary(np.dtype(bool), ())
     taken = planner.temporary(np.dtype(np.int64), ())
@@ -63,6 +68,7 @@ def plan_switch(planner: Planner, node: Node) -> None:
     planner.require(isinstance(index, Node) and index.dtype.kind in "bi" and index.shape == ())
     chosen = planner.view_of(index)
     given = given_to(planner, others, branches[0].inputs)
+    planner.require(all(fit(branch, [], 0, 0, {}) for branch in branches))
     targets = [target(planner, node, i) for i in range(len(branches[0].outputs))]
     after = [each.buffer for each in targets]
     planner.steps.append(Branch(chosen, [Planner(branch, given, after, planner).steps for branch in branches]))
@@ -132,6 +138,15 @@ def given_to(planner: Planner, operands: Sequence[Any], inputs: Sequence[Node], 
         view = planner.view_of(x) if isinstance(x, Node) else planner.constant(x)
         found.append(view if view.part is None else planner.straight(view))
     return found
+
+
+def bounds(operands: Sequence[Any], body: Graph) -> dict[Node, Bounds]:
+    """Of those operands of a step that are entries of constant whole numbers."""
+    return {
+        node: (int(x.min()), int(x.max()))
+        for x, node in zip(operands, body.inputs, strict=True)
+        if isinstance(x, np.ndarray) and x.dtype.kind == "i" and x.size
+    }
 
 
 def spec_of_operand(x: Any) -> Any:
