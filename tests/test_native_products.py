@@ -23,6 +23,8 @@ from xformad.compiler.replay import Program
 
 Function = Callable[..., Any]
 
+DTYPES = [np.float64, np.float32, np.complex128, np.complex64, np.int64, np.int8]
+
 generator = np.random.default_rng(5)
 
 PRODUCTS = {"matmul", "dot", "tensordot", "einsum"}
@@ -44,11 +46,16 @@ def check(found: Any, expected: Any, bound: Any) -> None:
     expected = np.asarray(expected)
     assert np.shape(found) == expected.shape
     assert np.asarray(found).dtype == expected.dtype
-    assert np.all(np.abs(found - expected) <= 2 * bound * np.finfo(expected.dtype).eps)
+    eps = 0.0 if expected.dtype.kind in "iu" else np.finfo(expected.dtype).eps
+    assert np.all(np.abs(found - expected) <= 2 * bound * eps)
 
 
 def normal(*shape: int, dtype: Any = float) -> Any:
-    return generator.normal(size=shape).astype(dtype)
+    """Random numbers; whole ones up to 50 as integers."""
+    x, y = generator.normal(size=(2, *shape))
+    if np.dtype(dtype).kind in "iu":
+        return (10 * x).astype(dtype)
+    return (x + 1j * y if np.dtype(dtype).kind == "c" else x).astype(dtype)
 
 
 @pytest.fixture(params=["tiles", "BLAS"])
@@ -68,12 +75,12 @@ LAYOUTS: dict[str, Function] = {
     "every second": lambda x: np.concatenate([x, x], axis=1)[:4, 2::2],
     "equal rows": lambda x: np.broadcast_to(x[0, 1:], (4, 4)),
     "equal columns": lambda x: np.broadcast_to(x[1:, :1], (4, 4)),
-    "computed": lambda x: np.tanh(x[:4, 1:]),
-    "transposed stack": lambda x: np.stack([x, 2.0 * x], axis=2)[1:, :4, 1].T,
+    "computed": lambda x: np.square(x[:4, 1:]),
+    "transposed stack": lambda x: np.stack([x, x + x], axis=2)[1:, :4, 1].T,
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_layouts(method: str, dtype: Any) -> None:
     """All combinations in one kernel."""
     pairs = list(itertools.product(LAYOUTS.values(), repeat=2))
@@ -83,7 +90,7 @@ def test_layouts(method: str, dtype: Any) -> None:
 
     x, y = normal(5, 5, dtype=dtype), normal(5, 5, dtype=dtype)
     for found, expected in zip(kernels(fun, x, y), fun(x, y), strict=True):
-        check(found, expected, 8.0 * np.max(np.abs(x)) * np.max(np.abs(y)))
+        check(found, expected, 16.0 * (1.0 + np.max(np.abs(x))) ** 2 * (1.0 + np.max(np.abs(y))) ** 2)
 
 
 @pytest.mark.parametrize("lengths", [(1, 2, 3, 4), (5, 8, 9), (1, 16, 23), (7, 40)])
@@ -262,10 +269,52 @@ def test_without_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     check(kernels(lambda x: np.exp(x) @ x.T, large, outside=True)[0], np.exp(large) @ large.T, 1e5)
 
 
+def test_parts_of_complex_numbers(method: str) -> None:
+    def fun(x: Any, y: Any) -> Any:
+        return (
+            x.real @ y.imag,
+            x.real.T @ x.imag,
+            np.einsum("ii->i", x.imag),
+            x[0] @ y,
+            x @ y[0],
+            x[0] @ y[0],
+            x.T @ np.conj(y),
+        )
+
+    x, y = normal(9, 9, dtype=complex), normal(9, 9, dtype=complex)
+    for found, expected in zip(kernels(fun, x, y), fun(x, y), strict=True):
+        check(found, expected, 2000.0)
+
+
+def test_products_of_what_is_in_registers() -> None:
+    """No array is written for them."""
+
+    def fun(x: Any, y: Any) -> Any:
+        z, w = x * y, x - 2.0 * y
+        return (
+            np.einsum("ij,ij->", z, w),
+            np.einsum("ij,ij->j", z, w),
+            np.einsum("ij,ij,ij->i", z, w, x),
+            np.dot(z[0], w[0]),
+        )
+
+    x, y = normal(30, 40), normal(30, 40)
+    planner = Planner(trace(lambda x, y: fun(x, y)[:3])(x, y))
+    assert not any(isinstance(step, Product) for step in planner.steps)
+    assert not planner.temporaries
+    for found, expected in zip(kernels(fun, x, y), fun(x, y), strict=True):
+        check(found, expected, 1e5)
+
+
+def test_a_large_product_of_integers() -> None:
+    x = normal(70, 80, dtype=np.int64)
+    check(kernels(lambda x: x @ x.T, x)[0], x @ x.T, 0.0)
+
+
 def test_other_dtypes_are_left_to_numpy() -> None:
     x, y = np.arange(9).reshape(3, 3), normal(3, 3)
-    np.testing.assert_array_equal(kernels(lambda x: x @ x, x, outside=True)[0], x @ x)
     np.testing.assert_array_equal(kernels(lambda x, y: x @ y, x, y, outside=True)[0], x @ y)
+    np.testing.assert_array_equal(kernels(lambda x: (x > 0) @ (x > 5), x, outside=True)[0], (x > 0) @ (x > 5))
 
 
 def test_blas_is_used_only_if_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,17 +72,16 @@ def integer_of(name: str) -> str:
     return "i32" if sys.platform == "darwin" and "64" not in name else "i64"
 
 
+ROUTINES: Final = {"d": "dgemm", "f": "sgemm", "D": "zgemm", "F": "cgemm"}
+"""The products of matrices, by the characters of dtypes."""
+
+
 @functools.cache
 def gemm(char: str) -> Routine | None:
-    """The product of matrices of a dtype, `cblas_dgemm` or `cblas_sgemm`; None if it is not found.
-
-    Args:
-        char: "d" for float64, "f" for float32.
-    """
-    routine = "dgemm" if char == "d" else "sgemm"
-    for library in libraries():
+    """The product of matrices of a dtype, `cblas_dgemm` for float64; None if there is none, or it is not found."""
+    for library in libraries() if char in ROUTINES else ():
         for pattern in NAMES:
-            name = pattern.format(routine)
+            name = pattern.format(ROUTINES[char])
             function = getattr(library, name, None)
             if function is not None and is_right(function, integer_of(name), np.dtype(char)):
                 address = ctypes.cast(function, ctypes.c_void_p).value
@@ -92,21 +91,24 @@ def gemm(char: str) -> Routine | None:
 
 
 def is_right(function: Any, integer: str, dtype: np.dtype[Any]) -> bool:
-    """Whether a function computes `y = 2 a b^T + y`, for parts of larger arrays."""
-    real = ctypes.c_double if dtype.char == "d" else ctypes.c_float
-    whole = ctypes.c_int64 if integer == "i64" else ctypes.c_int32
-    where = ctypes.c_void_p
+    """Whether a function computes `y = 2 a b^T + y`, for parts of larger arrays. It takes complex numbers by address."""
+    whole, where = ctypes.c_int64 if integer == "i64" else ctypes.c_int32, ctypes.c_void_p
+    real = {"d": ctypes.c_double, "f": ctypes.c_float}.get(dtype.char, where)
     function.restype = None
     function.argtypes = [
         *[ctypes.c_int] * 3,
         *[whole] * 3,
         *[real, where, whole, where, whole, real, where, whole],
     ]
-    a, b, y = (np.arange(float(m * n), dtype=dtype).reshape(m, n) - 7 for m, n in ((3, 6), (2, 7), (3, 5)))
+    a, b, y = ((np.arange(m * n).reshape(m, n) - 7).astype(dtype) for m, n in ((3, 6), (2, 7), (3, 5)))
+    if dtype.kind == "c":
+        a, b = a + dtype.type(1j) * a[::-1], b - dtype.type(2j) * b[::-1]
     expected = y.copy()
     expected[:, :2] += 2 * np.einsum("ik,jk->ij", a[:, :4], b[:, :4])
-    pointers = a.ctypes.data, b.ctypes.data, y.ctypes.data
-    function(ROW_MAJOR, PLAIN, TRANSPOSED, 3, 2, 4, 2.0, pointers[0], 6, pointers[1], 7, 1.0, pointers[2], 5)
+    two, one = np.array(2, dtype), np.array(1, dtype)
+    alpha, beta = (x.ctypes.data if dtype.kind == "c" else x.item() for x in (two, one))
+    data = a.ctypes.data, b.ctypes.data, y.ctypes.data
+    function(ROW_MAJOR, PLAIN, TRANSPOSED, 3, 2, 4, alpha, data[0], 6, data[1], 7, beta, data[2], 5)
     return bool(np.array_equal(y, expected))
 
 

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from xformad.compiler.native import blas, scalars
 from xformad.compiler.native.steps import Product
-from xformad.compiler.native.views import Buffer, View
+from xformad.compiler.native.views import Buffer, View, part_of
 
 PARTIAL_SUMS: Final = 8
 """How many sums are under way at least, since the next term of each must wait for the one before."""
@@ -37,14 +37,15 @@ class ProductWriter:
 
     def __init__(self, step: Product, lanes: int) -> None:
         self.step = step
-        self.lanes = lanes * 8 // step.result.buffer.dtype.itemsize
+        self.lanes = lanes * 8 // step.result.dtype.itemsize
         self.registers = 24 if lanes == 8 else 12  # of 32 or 16, the rest is for the factors
-        self.kind = scalars.TYPES[step.result.buffer.dtype.char]
+        self.kind = scalars.MEMORY_TYPES[step.result.dtype.char]
         self.lines: list[str] = []
         self.count = 0
         self.block = "entry"
         self.buffers: list[Buffer] = list(dict.fromkeys(step.buffers))
         self.parameters = ", ".join(f"ptr noalias %p{i}" for i in range(len(self.buffers)))
+        self.numbers = [self.number(1), self.number(0)] if step.routine else []
         self.batch(0, (str(step.left.offset), str(step.right.offset), str(step.result.offset)))
         self.lines.append("  ret void")
         self.body = "\n".join(self.lines)
@@ -116,17 +117,22 @@ class ProductWriter:
         if result_kind == blas.TRANSPOSED:  # then all is read by columns
             order = blas.COLUMN_MAJOR
             left_kind, right_kind = (blas.PLAIN + blas.TRANSPOSED - each for each in (left_kind, right_kind))
-        whole, one, zero = (
-            routine.integer,
-            scalars.literal(1, result.buffer.dtype),
-            scalars.literal(0, result.buffer.dtype),
-        )
+        whole, (one, zero) = routine.integer, self.numbers
         operands = [f"i32 {each}" for each in (order, left_kind, right_kind)]
         operands += [f"{whole} {each}" for each in (m, n, k)]
-        operands += [f"{self.kind} {one}", f"ptr {addresses[0]}", f"{whole} {left_step}"]
-        operands += [f"ptr {addresses[1]}", f"{whole} {right_step}"]
-        operands += [f"{self.kind} {zero}", f"ptr {addresses[2]}", f"{whole} {result_step}"]
+        operands += [one, f"ptr {addresses[0]}", f"{whole} {left_step}", f"ptr {addresses[1]}", f"{whole} {right_step}"]
+        operands += [zero, f"ptr {addresses[2]}", f"{whole} {result_step}"]
         self.lines.append(f"  call void inttoptr (i64 {routine.address} to ptr)({', '.join(operands)})")
+
+    def number(self, value: float) -> str:
+        """A number as BLAS takes it: itself, or the address of a complex one."""
+        part = part_of(self.step.result.dtype)
+        real, imaginary = (f"{scalars.TYPES[part.char]} {scalars.literal(x, part)}" for x in (value, 0))
+        if self.step.result.dtype.kind != "c":
+            return real
+        address = self.write(f"alloca {self.kind}")
+        self.lines.append(f"  store {self.kind} {{{real}, {imaginary}}}, ptr {address}")
+        return f"ptr {address}"
 
     def tiles(self, positions: tuple[str, str, str]) -> None:
         """Loops over the tiles."""
@@ -201,13 +207,13 @@ class ProductWriter:
             base = self.moved(positions[2], str(r), result.strides[-2])
             for i, piece in enumerate(pieces):
                 address = self.address(result, self.moved(base, str(piece), 1))
-                itemsize = result.buffer.dtype.itemsize
+                itemsize = result.dtype.itemsize
                 self.lines.append(f"  store {kind} {totals[r * len(pieces) + i]}, ptr {address}, align {itemsize}")
 
     def terms(self, bases: list[str], base: str, at: str, pieces: list[int], kind: str, totals: list[str]) -> list[str]:
         """Add the products of the entries at an index that is summed over."""
         left, right = self.step.left, self.step.right
-        itemsize = right.buffer.dtype.itemsize
+        itemsize = right.dtype.itemsize
         row = self.moved(base, at, right.strides[-2])
         vectors = [
             self.write(f"load {kind}, ptr {self.address(right, self.moved(row, str(piece), 1))}, align {itemsize}")

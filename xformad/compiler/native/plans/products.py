@@ -10,18 +10,22 @@ Axes that lie in memory as one become one, so that a stack of matrices times one
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from xformad.compiler.native import blas, views
 from xformad.compiler.native.contractions import Factor, Label, Labels, Lengths, matrices
+from xformad.compiler.native.entries import Entry
 from xformad.compiler.native.planner import PLANS, Planner, size_of
+from xformad.compiler.native.plans.complex_numbers import multiply
 from xformad.compiler.native.plans.moves import viewed
-from xformad.compiler.native.steps import Load, Nest, Product, Reduce, Scalar, Store
+from xformad.compiler.native.steps import Product
 from xformad.compiler.native.views import View
 from xformad.core.graph import Node
 from xformad.core.typing import Shape
@@ -43,15 +47,18 @@ def shape_of(x: Any) -> Shape:
 def contract(planner: Planner, node: Node, terms: Sequence[Sequence[Label]], out: Sequence[Label]) -> None:
     """The sum over all labels that the result has not of the products of the operands' entries."""
     operands = planner.operands(node)
-    planner.require(node.dtype.kind == "f")
+    planner.require(node.dtype.kind in "iufc")
     planner.require(all((x if isinstance(x, Node) else np.asarray(x)).dtype == node.dtype for x in operands))
     lengths: Lengths = {}
     for x, term in zip(operands, terms, strict=True):
         for label, n in zip(term, shape_of(x), strict=True):
             lengths[label] = n if lengths.get(label, 1) == 1 else lengths[label]
-    planner.require(math.prod(lengths.values()) <= FEW or blas.gemm(node.dtype.char) is not None)
-    factors = [factor(planner, x, term, lengths) for x, term in zip(operands, terms, strict=True)]
+    work = math.prod(lengths.values())
+    planner.require(work <= FEW or node.dtype.kind in "iu" or blas.gemm(node.dtype.char) is not None)
     labels = tuple(out)
+    if summed_as_they_are(planner, node, operands, terms, labels):
+        return
+    factors = [factor(planner, x, term, lengths) for x, term in zip(operands, terms, strict=True)]
     while len(factors) > 2:
         first, second = cheapest(factors, lengths)
         others = [f for f in factors if f is not first and f is not second]
@@ -63,25 +70,43 @@ def contract(planner: Planner, node: Node, terms: Sequence[Sequence[Label]], out
     if not summed and len(factors) == 1:
         viewed(planner, node, spread(factors[0], labels, node.shape))
     elif not summed:
-        number, nest = nest_after(planner, node.shape, [f.view for f in factors])
-        planner.places[node] = number, (multiplied(nest, factors, labels),)
+        number = nest_after(planner, node.shape, factors)
+        planner.keep(node, number, multiplied(planner, number, factors, labels))
     else:
-        buffer = planner.results.get(node) or planner.temporary(node.dtype, node.shape)
-        target = Factor(views.whole(buffer, node.shape), labels)
+        target = Factor(planner.result(node), labels)
         planner.views[node] = contracted(planner, factors, target, lengths).view
+
+
+def summed_as_they_are(
+    planner: Planner, node: Node, operands: Sequence[Any], terms: Sequence[Sequence[Label]], labels: Labels
+) -> bool:
+    """Sum up products of operands with the same axes while they are in registers. Returns whether they are such."""
+    term, shape = tuple(terms[0]), shape_of(operands[0])
+    same = all(tuple(other) == term and shape_of(x) == shape for other, x in zip(terms, operands, strict=True))
+    if not same or len(set(term)) < len(term) or set(term) == set(labels) or size_of(shape) == 0:
+        return False
+    number = planner.nest_for(shape, list(operands))
+    found = times([planner.entries(number, x, node.dtype) for x in operands])
+    target = spread(Factor(planner.result(node), labels), term, shape)
+    for entry, part in zip(found, target.parts, strict=True):
+        planner.reduce(number, "sum", entry, part)
+    return True
+
+
+def times(factors: Sequence[tuple[Entry, ...]]) -> tuple[Entry, ...]:
+    """The product of entries, or of pairs of real and imaginary parts."""
+    return functools.reduce(lambda x, y: multiply(x, y) if len(x) == 2 else (x[0] * y[0],), factors)
 
 
 def factor(planner: Planner, x: Any, labels: Sequence[Label], lengths: Lengths) -> Factor:
     """An operand. Axes with the same label become one, the diagonal; those that are broadcast or have length 1 go."""
     view = planner.view_of(x) if isinstance(x, Node) else planner.constant(x)
-    if view.part is not None:  # of complex numbers
-        view = planner.straight(view)
     strides: dict[Label, int] = {}
     for label, n, stride in zip(labels, view.shape, view.strides, strict=True):
         if n != 1:
             strides[label] = strides.get(label, 0) + stride
     shape = tuple([lengths[label] for label in strides])
-    return Factor(View(view.buffer, view.offset, tuple(strides.values()), shape), tuple(strides))
+    return Factor(replace(view, strides=tuple(strides.values()), shape=shape), tuple(strides))
 
 
 def cheapest(factors: list[Factor], lengths: Lengths) -> tuple[Factor, Factor]:
@@ -105,7 +130,7 @@ def contracted(planner: Planner, factors: list[Factor], target: Factor, lengths:
             for f, other in ((left, right), (right, left))
         ]
         left, right = factors
-        if any(x not in target.labels for x in left.labels):
+        if target.view.dtype.kind in "fc" and any(x not in target.labels for x in left.labels):
             return multiplied_as_matrices(planner, left, right, target, lengths)
     summed_in_loops(planner, factors, target, lengths)
     return target
@@ -114,39 +139,33 @@ def contracted(planner: Planner, factors: list[Factor], target: Factor, lengths:
 # In loops over entries.
 
 
-def nest_after(planner: Planner, shape: Shape, read: Sequence[View]) -> tuple[int, Nest]:
-    """A nest that can read these views, and its number."""
-    number = planner.first_nest(shape, max(planner.after(view) for view in read))
-    return number, planner.nest(number)
+def nest_after(planner: Planner, shape: Shape, read: Sequence[Factor]) -> int:
+    """The number of a nest that can read these arrays."""
+    return planner.first_nest(shape, max(planner.after(each.view) for each in read))
 
 
 def spread(each: Factor, labels: Labels, shape: Shape) -> View:
     """The array broadcast to axes with these labels."""
-    return View(each.view.buffer, each.view.offset, tuple([each.stride(x) for x in labels]), shape)
+    return replace(each.view, strides=tuple([each.stride(x) for x in labels]), shape=shape)
 
 
-def multiplied(nest: Nest, factors: Sequence[Factor], labels: Labels) -> int:
-    """The register of the product of the factors' entries."""
-    registers = [nest.add(Load(spread(each, labels, nest.shape))) for each in factors]
-    dtype = factors[0].view.buffer.dtype
-    found = registers[0]
-    for register in registers[1:]:
-        found = nest.add(Scalar("multiply", (found, register), (dtype, dtype), dtype, dtype))
-    return found
+def multiplied(planner: Planner, number: int, factors: Sequence[Factor], labels: Labels) -> tuple[Entry, ...]:
+    """The product of the factors' entries, or its real and imaginary parts."""
+    shape = planner.nest(number).shape
+    return times([planner.loaded(number, spread(each, labels, shape)) for each in factors])
 
 
 def summed_in_loops(planner: Planner, factors: Sequence[Factor], target: Factor, lengths: Lengths) -> None:
     """Write the product of the factors, summed over what the target has not; or as it is, if it has all."""
     labels = tuple(dict.fromkeys(target.labels + tuple([x for f in factors for x in f.labels])))
     shape = tuple([lengths[x] for x in labels])
-    number, nest = nest_after(planner, shape, [f.view for f in factors])
-    register = multiplied(nest, factors, labels)
-    view, dtype = spread(target, labels, shape), target.view.buffer.dtype
+    number = nest_after(planner, shape, factors)
+    found, view = multiplied(planner, number, factors, labels), spread(target, labels, shape)
     if len(labels) == len(target.labels):
-        nest.add(Store(register, view, dtype))
-    else:
-        nest.add(Reduce("sum", register, view, dtype))
-    planner.written[view.buffer] = number
+        planner.store(number, tuple([entry.register for entry in found]), view)
+        return
+    for entry, part in zip(found, view.parts, strict=True):
+        planner.reduce(number, "sum", entry, part)
 
 
 def without(planner: Planner, each: Factor, gone: Labels, lengths: Lengths) -> Factor:
@@ -154,7 +173,7 @@ def without(planner: Planner, each: Factor, gone: Labels, lengths: Lengths) -> F
     if not gone:
         return each
     kept = tuple([x for x in each.labels if x not in gone])
-    target = fresh(planner, each.view.buffer.dtype, kept, lengths)
+    target = fresh(planner, each.view.dtype, kept, lengths)
     summed_in_loops(planner, [each], target, lengths)
     return target
 
@@ -170,6 +189,7 @@ def fresh(planner: Planner, dtype: np.dtype[Any], labels: Labels, lengths: Lengt
 
 def multiplied_as_matrices(planner: Planner, left: Factor, right: Factor, target: Factor, lengths: Lengths) -> Factor:
     """Write the product of two factors that have something to be summed over. Returns where it lies."""
+    left, right = (f if f.view.part is None else Factor(planner.straight(f.view), f.labels) for f in (left, right))
     found = matrices(left, right, target, lengths)
     if found is None:  # what is summed over is not one axis in both
         summed = tuple([x for x in left.labels if x not in target.labels])
@@ -182,7 +202,7 @@ def multiplied_as_matrices(planner: Planner, left: Factor, right: Factor, target
     if blas.layout(found[2]) is None:  # neither rows nor columns of the result lie one after the other
         stack = [x for x in left.labels if x in right.labels and x in target.labels]
         order = sorted(target.labels, key=lambda x: (x not in stack, x not in left.labels))
-        own = fresh(planner, target.view.buffer.dtype, tuple(order), lengths)
+        own = fresh(planner, target.view.dtype, tuple(order), lengths)
         target = own.arranged(target.labels)
         found = matrices(left, right, target, lengths)
         assert found is not None
@@ -200,13 +220,17 @@ def planned(planner: Planner, left: View, right: View, result: View) -> Product 
     (m, k), n = left.shape[-2:], right.shape[-1]
     if n == 1 and m > 1:
         return planned(planner, *turned(left, right, result))
-    if m == 1 and (n == 1 or (right.strides[-2] == 1 and right.strides[-1] != 1)):
-        return None  # products of vectors that lie one entry after the other
-    routine = blas.gemm(result.buffer.dtype.char)
+    of_vectors = n == 1 or (right.strides[-2] == 1 and right.strides[-1] != 1)  # that lie one entry after the other
+    if m == 1 and (of_vectors or result.dtype.kind == "c"):
+        return None
+    routine = blas.gemm(result.dtype.char)
     straight = left.strides[-2] == 1 if result.strides[-1] != 1 else right.strides[-1] == 1
-    if m * n * k > (FEW if straight or m >= FEW_ROWS else FEW_COPIED) and routine is not None:
+    few = 0 if result.dtype.kind == "c" else FEW if straight or m >= FEW_ROWS else FEW_COPIED
+    if m * n * k > few and routine is not None:
         left, right = (x if blas.layout(x) else compact(planner, x) for x in (left, right))
         return Product(left, right, result, routine)
+    if result.dtype.kind == "c":
+        return None
     if result.strides[-1] != 1 and n > 1:
         left, right, result = turned(left, right, result)
     if right.strides[-1] != 1 and right.shape[-1] > 1:
