@@ -24,6 +24,7 @@ from xformad.errors import (
     ManyPathsWarning,
     MissingPackageError,
     MissingRuleError,
+    NonFiniteError,
     PatternError,
     RuleError,
     TreeError,
@@ -34,6 +35,7 @@ from xformad.interpreters.evaluate import evaluate
 from xformad.transformations.branches import cond, switch
 from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.custom_rules import custom_jvp, custom_vjp
+from xformad.transformations.debugging import debug_nans
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
 from xformad.transformations.implicit import fixed_point, root
 from xformad.transformations.jit import jit
@@ -84,6 +86,7 @@ __all__ = [
     "ManyPathsWarning",
     "MissingPackageError",
     "MissingRuleError",
+    "NonFiniteError",
     "PatternError",
     "RuleError",
     "SparseDerivative",
@@ -95,6 +98,7 @@ __all__ = [
     "cond",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
     "derivatives",
     "divergence",
     "elementwise_grad",

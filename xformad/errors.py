@@ -85,6 +85,25 @@ class ConvergenceError(XformadError, RuntimeError):
         self.evaluations = evaluations
 
 
+class NonFiniteError(XformadError, FloatingPointError):
+    """An operation made a NaN or an infinity of finite operands, under `xformad.debug_nans`.
+
+    Attributes:
+        operation: the name of the primitive.
+        line: the user's line, `file:line`; of a cotangent that of the operation of the forward pass that it is pulled
+            back through.
+        part: what the NaN is in: "value", "tangent", "cotangent" or "coefficient".
+        reason: why.
+    """
+
+    def __init__(self, message: str, operation: str = "", line: str = "", part: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.line = line
+        self.part = part
+        self.reason = reason
+
+
 class MissingPackageError(XformadError, ImportError):
     """A package is needed that is not installed. The message gives the command that installs it."""
 

@@ -53,6 +53,7 @@ class Interpreter(ABC):
         carries: what a value loses when it leaves the interpreter's sight, for messages.
         in_place: whether its tracers are handles of memory that the program writes into, see `xformad.numpy.in_place`.
         takes_every_branch: whether `switch` and `cond` run all branches, where its tracers choose between them.
+        runs_compiled: whether it has functions under `jit` run compiled, and not as they are.
         level: larger is newer; 0 before the interpreter is entered.
         live: whether it is at work. The tracers of one that is not have escaped.
         in_memory: whether the program has made memory to write into, while it was the newest one.
@@ -63,6 +64,7 @@ class Interpreter(ABC):
     takes_every_branch: ClassVar[bool] = False
     in_place: ClassVar[bool] = False
 
+    runs_compiled = False
     level = 0
     live = False
     in_memory = False

@@ -320,7 +320,7 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node], *, masks:
         value = node.value
         rules = plan.rules
         if plan.joint or type(g) in SPECIAL:
-            messages = messages_of(node, g)
+            messages = messages_of(node, g) if plan.watch is None else plan.watch(node, g)
             rules = messages  # one a parent, too
         else:
             messages = None

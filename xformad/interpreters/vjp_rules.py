@@ -17,6 +17,7 @@ from typing import Final, final
 
 from numpy import ndarray
 
+from xformad.core.graph import Node
 from xformad.core.interpreter import Spec, held, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.rules import RuleTable
@@ -57,11 +58,12 @@ class Plan:
         modes: for each argument, whether no rule needs it, or one does and it is not traced, or it is.
         small: whether all arguments are scalars where the result is one, so that there is nothing to save.
         joint: whether one function stands for the rules: the pullback of a joint rule, or a rule for many arguments.
+        watch: where somebody watches (`xformad.interpreters.watching`), what sends the messages of a node; else None.
     """
 
     __slots__ = (
         *("argnums", "blank", "check", "entry", "joint", "keep_value"),
-        *("modes", "rules", "select", "small", "specs"),
+        *("modes", "rules", "select", "small", "specs", "watch"),
     )
 
     def __init__(self, entry: VjpEntry, traced: int, count: int) -> None:
@@ -83,6 +85,7 @@ class Plan:
         self.joint = entry.joint is not None or (entry.many is not None and len(self.rules) > FEW)
         self.specs = entry.specs
         self.check = entry.check
+        self.watch: Callable[[Node, Value], Sequence[Value]] | None = None
 
     def keep(self, values: Sequence[Value], args: Sequence[Value], snapshots: Snapshots) -> Sequence[Value]:
         """What the tape keeps of the arguments: only what a rule needs, in memory that the program cannot write into."""

@@ -23,6 +23,7 @@ from xformad.core.guards import GuardError
 from xformad.core.interpreter import stack
 from xformad.core.typing import Value
 from xformad.errors import ArgumentError
+from xformad.interpreters.watching import WatchedStack
 from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
 from xformad.transformations.compiled import Compiled, Path, Ways, key_of
@@ -144,7 +145,10 @@ class Jitted(Generic[P, R]):
         self.__doc__ = fun.__doc__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        simple: Any = None if kwargs or stack.live else simple_key(args)
+        live = stack.live
+        if type(live) is WatchedStack and live.plainly:
+            return live.run(self.fun, args, kwargs)  # type: ignore[no-any-return]
+        simple: Any = None if kwargs or live else simple_key(args)
         if simple is not None:
             quick = self.quick.get(simple)
             if quick is not None:
@@ -158,7 +162,7 @@ class Jitted(Generic[P, R]):
                         break
                     path.calls += 1
                     return form.result(found)  # type: ignore[no-any-return]
-        if stack.live and Closure(self.fun).tracers:
+        if live and Closure(self.fun).tracers:
             return self.fun(*args, **kwargs)  # it closes over traced values, which are others in the next call
         form = self.form_of(args, kwargs)
         leaves = tree.leaves_of((args, kwargs))
