@@ -260,6 +260,18 @@ def test_the_way_back_does_not_run_the_steps_again() -> None:
     assert [str(body).count("tanh") for body in bodies] == [1, 0]
 
 
+def test_what_is_not_used_is_not_computed(backend: str) -> None:
+    def fun(x: Any, factor: Any) -> Any:
+        state, ys = scan(lambda s, e: ((s[0] + e, s[1] * e * factor), (np.sin(e), s[0])), (x, x), XS[:, 0])
+        return state[0], ys[1]
+
+    fast = jit(fun)
+    body = next(node.params["body"].graph for node in fast.graph(0.5, 2.0).equations if "body" in node.params)
+    assert [node.primitive.name for node in body.equations] == ["add"]
+    assert (len(body.inputs), len(body.outputs)) == (2, 2)
+    assert_same(fun(0.7, 2.0), fast(0.7, 2.0))
+
+
 def test_what_bodies_must_return(backend: str) -> None:
     with pytest.raises(TreeError, match="a state keeps its shape and dtype"):
         jit(lambda x: scan(lambda s, e: (np.stack([s, e]), None), x[0], x)[0])(H)
@@ -315,9 +327,9 @@ def test_time_does_not_grow_with_the_length(backend: str) -> None:
     sizes = [len(jit(grad(fun)).graph(0.3, np.ones(n))) for n in (10, 1000)]
     assert sizes[0] == sizes[1]
     if backend == "llvm":
-        start = time.perf_counter()
+        start = time.process_time()
         found = jit(grad(fun))(0.3, np.linspace(0.0, 1.0, 100_000))
-        assert time.perf_counter() - start < 10.0  # on a busy machine; unrolled, it takes minutes
+        assert time.process_time() - start < 1.0
         assert np.isfinite(found)
 
 

@@ -21,6 +21,7 @@ from typing import Final
 from xformad.compiler.passes.algebra import with_exact_identities
 from xformad.compiler.passes.broadcasting import without_repeated_entries
 from xformad.compiler.passes.constants import with_folded_constants
+from xformad.compiler.passes.loops import without_unused_parts
 from xformad.compiler.passes.outputs import with_own_outputs
 from xformad.compiler.passes.rewriting import without_dead_code
 from xformad.compiler.passes.sharing import without_repetition
@@ -41,6 +42,7 @@ PASSES: Final = (
     without_repeated_entries,
     with_exact_identities,
     without_repetition,
+    without_unused_parts,
 )
 
 
