@@ -19,6 +19,7 @@ from tests.operations.case import Case
 from tests.operations.test_table import each_case
 from xformad import grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, taylor, tree, vjp, vmap
 from xformad.compiler import backends
+from xformad.extend import primitive
 
 
 def pulled(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -262,6 +263,30 @@ def test_calls_leave_nothing() -> None:
         fast(x)
     gc.collect()
     assert len(gc.get_objects()) <= before + 20
+
+
+def test_shapes_and_dtypes_that_depend_on_numbers() -> None:
+    @primitive
+    def positive(x: Any) -> Any:
+        return x[x > 0.0]
+
+    @primitive
+    def square(x: Any) -> Any:  # not NumPy's
+        return np.repeat(x, 2)
+
+    real, turning = np.diag([1.0, 2.0]), np.array([[0.0, 1.0], [-1.0, 0.0]])
+    cases: list[tuple[Callable[..., Any], Any, Any]] = [
+        (lambda x: x[x > 0.0] * 2.0, np.array([1.0, -1.0, 2.0]), np.ones(3)),
+        (lambda x: positive(x) * 2.0, np.array([1.0, -1.0, 2.0]), np.ones(3)),
+        (lambda x: square(x[x > 0.0]) * 2.0, np.array([1.0, -1.0, 2.0]), np.ones(3)),
+        (lambda x: np.exp(np.linalg.eig(x)[0]), real, turning),
+        (lambda x: np.exp(np.roots(x)), np.array([1.0, 0.0, -1.0]), np.array([1.0, 0.0, 1.0])),
+    ]
+    for fun, *points in cases:
+        fast = jit(fun)
+        for x in (*points, *points):
+            assert_same(fun(x), fast(x), 1e-14)
+        assert fast.cache_info().misses == 2
 
 
 def test_an_error_leaves_nothing_behind() -> None:

@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol, TypeAlias, final
 import numpy as np
 
 from xformad.compiler.passes import with_equations
+from xformad.compiler.primitives import Substitute
 from xformad.compiler.replay import Program
 from xformad.core.graph import Graph, Node
 from xformad.core.interpreter import spec_of
-from xformad.core.primitive import Primitive
 from xformad.core.typing import Params, ShapeDtype, Value
 from xformad.interpreters.evaluate import GraphFunction
 
@@ -128,7 +128,7 @@ def with_runners(graph: Graph, compile_graph: Compile) -> Graph:
         runner = runner_of(node.primitive.name, node.params, compile_graph)
         parents = tuple([instead.get(parent, parent) for parent in node.parents])
         if runner is not None:
-            primitive = Primitive(node.primitive.name, runner, multiple=True)
+            primitive = Substitute(node.primitive.name, runner, multiple=True)
             found = Node(node.number, node.value, primitive, node.args, {}, parents, node.spec, node.plan)
         elif parents != node.parents:
             found = Node(node.number, node.value, node.primitive, node.args, node.params, parents, node.spec, node.plan)

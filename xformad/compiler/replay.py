@@ -23,15 +23,27 @@ from typing import Any, Final, Protocol, final, runtime_checkable
 
 import numpy as np
 
+from xformad.compiler.primitives import is_own
 from xformad.core.dispatch import UFUNCS
 from xformad.core.graph import Graph, Node, component
 from xformad.core.guards import GuardError, guard, holds
-from xformad.core.primitive import Primitive
+from xformad.core.interpreter import spec_of
+from xformad.core.primitive import Primitive, getitem
 from xformad.core.typing import Value
 from xformad.interpreters.evaluate import owned
 
-DATA_DEPENDENT: Final = frozenset(("nonzero", "unique"))
-"""Primitives whose results' shapes depend on values: what follows was recorded for the shapes found then."""
+DATA_DEPENDENT: Final = frozenset(("eig", "fractional_matrix_power", "logm", "nonzero", "roots", "sqrtm", "unique"))
+"""Primitives whose results' shapes or dtypes depend on the numbers in their operands."""
+
+
+def depends_on_numbers(node: Node) -> bool:
+    """Whether the shape or the dtype of a result may: what follows was recorded for those that were found then. Of users'
+    primitives nothing is known.
+    """
+    assert node.primitive is not None
+    if node.primitive is getitem:  # x[mask]
+        return any(i > 0 and parent.dtype == bool for i, parent in zip(node.argnums, node.parents, strict=True))
+    return node.primitive.name in DATA_DEPENDENT or not is_own(node.primitive)
 
 
 CLASHING: Final = re.compile(r"[kv]\d")
@@ -133,8 +145,8 @@ class Writer:
             function = self.named(node.primitive.implementation, node.primitive.name)
             operands += [f"{key}={self.constant(value)}" for key, value in node.params.items()]
         self.lines.append(f"    {name} = {function}({', '.join(operands)})")
-        if node.primitive.name in DATA_DEPENDENT:
-            self.write_shapes(node, name)
+        if depends_on_numbers(node):
+            self.write_types(node, name)
 
     def write_guard(self, node: Node, operand: str) -> None:
         expected, how = node.params["expected"], node.params["how"]
@@ -147,12 +159,13 @@ class Writer:
         self.lines.append(f"    if {test}: raise GuardError()")
         self.names[node] = operand
 
-    def write_shapes(self, node: Node, name: str) -> None:
-        """What follows was recorded for these shapes."""
+    def write_types(self, node: Node, name: str) -> None:
+        """What follows was recorded for these shapes and dtypes."""
         parts = enumerate(node.value) if isinstance(node.value, tuple) else [(None, node)]
         for i, part in parts:
             operand = name if i is None else f"{name}[{i}]"
-            self.lines.append(f"    if {operand}.shape != {self.constant(part.shape)}: raise GuardError()")
+            expected = self.constant((part.shape, part.dtype))
+            self.lines.append(f"    if {self.named(spec_of, 'spec_of')}({operand}) != {expected}: raise GuardError()")
 
     def operands(self, node: Node) -> list[str]:
         parents = dict(zip(node.argnums, node.parents, strict=True))

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, final
 import numpy as np
 
 from xformad.core.graph import Node, component
-from xformad.core.guards import any_, guard
+from xformad.core.guards import GuardError, any_, guard
 from xformad.core.interpreter import SCALAR, Interpreter, Spec, spec_of
 from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_line
@@ -73,7 +73,7 @@ class Recorder(Interpreter):
 
     Attributes:
         nodes: all that was recorded, in order.
-        lines: the user's line of each guard, for messages.
+        lines: the user's line of each guard, for messages; of all equations, if they are `located`.
         failure: which operation raised an error, if one did. A program that catches it goes a way of which the recording
             does not know the condition.
         unsized: the numbers of nodes whose lengths depend on values. Whoever asks for a length takes it for granted.
@@ -82,8 +82,9 @@ class Recorder(Interpreter):
     name: ClassVar[str] = "jit"
     carries: ClassVar[str] = "recording"
 
-    def __init__(self, fun: Callable[..., Any] | None = None) -> None:
+    def __init__(self, fun: Callable[..., Any] | None = None, *, located: bool = False) -> None:
         super().__init__(fun)
+        self.located = located
         self.nodes: list[Node] = []
         self.snapshots = Snapshots()
         self.guarded: set[tuple[Node, str]] = set()
@@ -140,7 +141,10 @@ class Recorder(Interpreter):
             elif type(arg) is np.ndarray:
                 kept[i] = self.snapshots.of(arg)
         rule = recording_rules.get(primitive)
-        found = None if rule is None else rule(*values, **params)
+        try:
+            found = None if rule is None else rule(*values, **params)
+        except GuardError:  # a user's primitive in a loop returned another shape in another step
+            found = None
         if rule is not None and found is None:
             return primitive.implementation(*args, **params)
         if self.unsized:
@@ -158,6 +162,8 @@ class Recorder(Interpreter):
         else:
             params, value = found.params, found.value
         node = self.record(value, primitive, tuple(kept), params, tuple(parents), Traced(tuple(positions)))
+        if self.located or primitive is guard:
+            self.lines[node] = user_line()
         if not primitive.multiple:
             return Tracer(self, value, node)
         parts = self.components(value, node)

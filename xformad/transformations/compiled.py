@@ -18,7 +18,7 @@ import numpy as np
 from xformad.compiler.backends import program_of
 from xformad.compiler.cache import Cache
 from xformad.compiler.passes import constant_key, simplified
-from xformad.compiler.replay import DATA_DEPENDENT
+from xformad.compiler.replay import depends_on_numbers
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError, guard
 from xformad.core.primitive import Tracer
@@ -84,9 +84,10 @@ class Guarded:
                 exact = expected.tobytes() if isinstance(expected, np.ndarray) else constant_key(expected)
                 signature.append((how, exact))
                 self.reasons.append(f"{described(expected, how)} at {recorder.lines[node]}")
-            elif node.primitive is not None and node.primitive.name in DATA_DEPENDENT:
-                signature.append(tuple([x.shape for x in node.value]) if isinstance(node.value, tuple) else node.shape)
-                self.reasons.append(f"the shape of what numpy.{node.primitive.name} returns")
+            elif node.primitive is not None and depends_on_numbers(node):
+                parts = node.value if isinstance(node.value, tuple) else (node,)
+                signature.append(tuple([(part.shape, part.dtype) for part in parts]))
+                self.reasons.append(f"the shape or dtype of what {node.primitive.name} returns")
         self.signature = tuple(signature)
 
     def parting(self, other: Guarded) -> str:

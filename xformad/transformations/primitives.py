@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, cast, final
 
+from xformad.compiler.primitives import made, qualified
 from xformad.core.primitive import Primitive, Tracer
 from xformad.errors import ConcretizationError
 
@@ -23,6 +24,7 @@ class FunctionPrimitive(Primitive, Generic[P, R]):
     def __init__(self, fun: Callable[P, R], *, name: str | None = None, multiple: bool = False) -> None:
         super().__init__(name or str(getattr(fun, "__name__", "primitive")), fun, multiple=multiple)
         functools.update_wrapper(self, fun)
+        made[qualified(self)] = self
 
     def __call__(self, *args: P.args, **params: P.kwargs) -> R:
         if any(type(value) is Tracer for value in params.values()):

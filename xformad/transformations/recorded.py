@@ -23,7 +23,8 @@ from xformad import tree
 from xformad.compiler.backends import program_of, replayed
 from xformad.compiler.loops import runner_of
 from xformad.compiler.passes import simplified, without_dead_code
-from xformad.compiler.replay import DATA_DEPENDENT
+from xformad.compiler.primitives import is_own
+from xformad.compiler.replay import depends_on_numbers
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
 from xformad.core.interpreter import concrete, spec_of
@@ -86,7 +87,11 @@ def is_closed(graph: Graph, recorder: Recorder) -> bool:
         recorder.guarded
         or recorder.failure
         or any(type(out) is Tracer for out in graph.outputs)
-        or any(node.primitive.name in DATA_DEPENDENT for node in graph.equations if node.primitive is not None)
+        or any(
+            depends_on_numbers(node) and is_own(node.primitive)
+            for node in graph.equations
+            if node.primitive is not None
+        )
         or has_unsized(graph.outputs, recorder)
     )
 

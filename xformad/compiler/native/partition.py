@@ -13,6 +13,7 @@ import numpy as np
 from xformad.compiler.native.plans import PLANS, Planner
 from xformad.compiler.native.steps import UnsupportedGraphError
 from xformad.compiler.passes import constant_key, with_equations
+from xformad.compiler.primitives import is_own
 from xformad.core.graph import Graph, Node, component
 from xformad.core.guards import guard
 from xformad.core.interpreter import SCALAR, Spec
@@ -29,11 +30,16 @@ known: Final[dict[Hashable, bool]] = {}
 MOST_KNOWN: Final = 100_000
 
 
+def is_planned(primitive: Primitive | None) -> bool:
+    """Whether there are machine operations for a primitive. Plans go by names, which users' primitives may have, too."""
+    return primitive is not None and primitive.name in PLANS and is_own(primitive)
+
+
 def is_native(node: Node) -> bool:
     """Whether a kernel can be made of this operation: it is tried."""
     if node.primitive is component:
         return is_native(node.parents[0])
-    if node.primitive is not guard and (node.primitive is None or node.primitive.name not in PLANS):
+    if node.primitive is not guard and not is_planned(node.primitive):
         return False
     if node.value is int:  # Python's has no bounds
         return False
@@ -60,7 +66,7 @@ def is_native(node: Node) -> bool:
 
 def reason_outside(node: Node) -> str:
     """Why an operation is left to NumPy."""
-    if node.primitive is not None and node.primitive.name not in PLANS:
+    if not is_planned(node.primitive):
         return "there is no machine operation for it"
     return "there is no machine operation for these shapes, dtypes or parameters"
 
