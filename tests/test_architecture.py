@@ -25,6 +25,7 @@ ROOT = PACKAGE.parent
 # From the bottom up. A module may import its own layer and those before it.
 LAYERS: list[tuple[str, ...]] = [
     ("xformad.errors",),
+    ("xformad.version",),
     ("xformad.optional",),
     ("xformad.tree",),
     ("xformad.core",),

@@ -20,11 +20,13 @@ from xformad.errors import (
     ConvergenceError,
     DifferentiationError,
     EscapedTracerError,
+    GraphFileError,
     IndependentOutputWarning,
     ManyPathsWarning,
     MissingPackageError,
     MissingRuleError,
     NonFiniteError,
+    PathError,
     PatternError,
     RuleError,
     TreeError,
@@ -36,6 +38,7 @@ from xformad.transformations.branches import cond, switch
 from xformad.transformations.checkpointing import checkpoint, checkpoint_scan
 from xformad.transformations.custom_rules import custom_jvp, custom_vjp
 from xformad.transformations.debugging import debug_nans
+from xformad.transformations.executable import CompiledFunction, load
 from xformad.transformations.forward import jvp, linear_transpose, linearize, make_jvp
 from xformad.transformations.implicit import fixed_point, root
 from xformad.transformations.jit import jit
@@ -67,26 +70,30 @@ from xformad.transformations.tracing import trace
 from xformad.transformations.values import stop_gradient, value_of
 from xformad.transformations.vmap import vmap
 from xformad.transformations.while_loops import while_loop
+from xformad.version import VERSION
 
 keep_freed_memory()
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ArgumentError",
     "BatchError",
     "BatchSplitWarning",
     "CompilationWarning",
+    "CompiledFunction",
     "ConcretizationError",
     "ConvergenceError",
     "DifferentiationError",
     "EscapedTracerError",
     "Graph",
+    "GraphFileError",
     "IndependentOutputWarning",
     "ManyPathsWarning",
     "MissingPackageError",
     "MissingRuleError",
     "NonFiniteError",
+    "PathError",
     "PatternError",
     "RuleError",
     "SparseDerivative",
@@ -119,6 +126,7 @@ __all__ = [
     "laplacian",
     "linear_transpose",
     "linearize",
+    "load",
     "make_jvp",
     "make_vjp",
     "map",

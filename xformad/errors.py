@@ -104,6 +104,21 @@ class NonFiniteError(XformadError, FloatingPointError):
         self.reason = reason
 
 
+class PathError(XformadError, ValueError):
+    """A function compiled ahead of time was given arguments that take another way through the program.
+
+    `jit(fun).compile(*args)` holds for the way that these arguments take. The message names the condition, whole number or
+    shape that is another one now, and the user's line. Call `jit(fun)` itself, which records one way after the other, or
+    compile for each of them.
+    """
+
+
+class GraphFileError(XformadError, ValueError):
+    """A file does not hold a compiled function that this version of xformad can load: it is damaged, inconsistent, written
+    by a newer version, or names a primitive that is not known here. The message says which.
+    """
+
+
 class MissingPackageError(XformadError, ImportError):
     """A package is needed that is not installed. The message gives the command that installs it."""
 

@@ -6,13 +6,15 @@ Under reverse mode they give plain values, so a program may branch on them and i
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 
 from xformad.core import guards
 from xformad.core import primitive as core
 from xformad.core.primitive import Primitive
-from xformad.interpreters.batch_rules import defbatch, defbatch_elementwise, reducing
+from xformad.core.typing import Value
+from xformad.interpreters.batch_rules import Batched, defbatch, defbatch_elementwise, reducing
 from xformad.operations.makers import nondifferentiable
 
 equal = nondifferentiable(core.equal, np.equal, 2)
@@ -62,6 +64,20 @@ all_ = nondifferentiable("all", np.all)
 count_nonzero = nondifferentiable("count_nonzero", np.count_nonzero)
 for reduction in (argmax, argmin, any_, all_, count_nonzero):
     defbatch(reduction, reducing(reduction))
+
+
+def guard_batch(size: int, _batched: Batched, x: Value, expected: Any, how: str) -> Value:
+    """The examples go one way together: a guard that all are as expected, or where that is not a number, one for each."""
+    if how in ("truth", "index"):
+        found = core.not_equal.bind(x, 0) if how == "truth" else x
+        guard.bind(np.all(core.equal.bind(found, expected)), expected=True, how="truth")
+    else:
+        for i in range(size):
+            guard.bind(x[i], expected=expected, how=how)
+    return x
+
+
+defbatch(guard, guard_batch)
 
 # The value without its derivative, at every level of nesting.
 stop_gradient: Primitive = nondifferentiable("stop_gradient", lambda x: x)

@@ -28,6 +28,7 @@ from xformad.transformations.calls import ARRAYS, is_array, name_of
 from xformad.transformations.closures import Closure
 from xformad.transformations.compiled import Compiled, Path, Ways, key_of
 from xformad.transformations.compiled_rules import jit_call
+from xformad.transformations.executable import CompiledFunction, compiled_for
 from xformad.transformations.explanations import explained
 from xformad.transformations.recorded import flat_graph
 from xformad.transformations.values import value_of
@@ -232,6 +233,12 @@ class Jitted(Generic[P, R]):
         if found is None:
             raise ArgumentError(f"{self.__name__} is run as it is for arguments like these; its warning said why")
         return found
+
+    def compile(self, *args: P.args, **kwargs: P.kwargs) -> CompiledFunction[R]:
+        """The function compiled ahead of time, for the trees, shapes and dtypes of these arguments and for the way that
+        they take through the program. It can be saved: see `CompiledFunction`.
+        """
+        return compiled_for(self.fun, args, kwargs)
 
     def graph(self, *args: P.args, **kwargs: P.kwargs) -> Graph:
         """The graph of the path for these arguments, simplified, on flat arrays.
