@@ -19,6 +19,8 @@ import numpy as np
 from xformad.compiler.native.functions import definitions
 from xformad.compiler.native.kernel_text import KernelWriter
 from xformad.compiler.native.plans import Planner
+from xformad.compiler.native.pool import Pool, default_threads
+from xformad.compiler.native.splitting import LARGE, work_of
 from xformad.compiler.replay import Writer
 from xformad.core.graph import Graph, Node
 from xformad.core.guards import GuardError
@@ -126,6 +128,30 @@ def the_engine() -> Engine:
     return engine[0]
 
 
+pool: list[Pool] = []
+
+
+def the_pool() -> Pool | None:
+    """The threads; None where there are none to be had."""
+    if not pool:
+        try:
+            pool.append(Pool(the_engine(), threads["count"]))
+        except (AttributeError, OSError):
+            return None
+    pool[0].resize(threads["count"])
+    return pool[0]
+
+
+threads: Final = {"count": default_threads()}
+
+
+def set_threads(count: int) -> None:
+    """Have so many threads work on large loops."""
+    threads["count"] = count
+    if pool:
+        pool[0].resize(count)
+
+
 def declarations(text: str) -> str:
     """The declarations of the functions that a module calls and does not define.
 
@@ -152,7 +178,8 @@ class Kernel:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         planner = Planner(graph)
-        writer = KernelWriter(planner, the_engine().lanes)
+        self.work = sum(map(work_of, planner.steps))
+        writer = KernelWriter(planner, the_engine().lanes, the_pool() if self.work >= LARGE else None)
         outputs = [out for out in graph.outputs if isinstance(out, Node)]
         self.outputs = [(out.shape, out.dtype) for out in outputs]
         self.endings = ["" if out.shape else ".item()" if isinstance(out.value, type) else "[()]" for out in outputs]
@@ -160,10 +187,9 @@ class Kernel:
         self.constants = planner.constants
         self.inputs = [(node.shape, node.dtype) for node in graph.inputs]
         self.whole = [i for i, (shape, dtype) in enumerate(self.inputs) if not shape and dtype.kind in "ib"]
+        addresses = [array.ctypes.data for array in planner.constants]
         text = writer.text + "\n\n" + self.entry(len(graph.inputs))
-        for number, array in enumerate(planner.constants):
-            text = text.replace(f"ptr @constant{number},", f"ptr inttoptr (i64 {array.ctypes.data} to ptr),")
-            text = text.replace(f"ptr @constant{number})", f"ptr inttoptr (i64 {array.ctypes.data} to ptr))")
+        text = re.sub(r"@constant(\d+)\b", lambda found: f"inttoptr (i64 {addresses[int(found[1])]} to ptr)", text)
         text += "\n\n" + definitions(text, the_engine().lanes)
         self.text = declarations(text) + "\n\n" + text
         self.code = the_engine().compile(self.text)
@@ -203,7 +229,15 @@ class Kernel:
                 lines.append(f"next{i}:")
                 failing.append(i)
         call = ", ".join(f"ptr %{name}" for name in names)
+        save, restore = (
+            f"inttoptr (i64 {ctypes.cast(function, ctypes.c_void_p).value} to ptr)"
+            for function in (ctypes.pythonapi.PyEval_SaveThread, ctypes.pythonapi.PyEval_RestoreThread)
+        )
+        if self.work >= LARGE:  # other threads of Python may run meanwhile
+            lines.append(f"  %thread = call ptr {save}()")
         lines.append(f"  %status = call i64 @kernel({call})")
+        if self.work >= LARGE:
+            lines.append(f"  call void {restore}(ptr %thread)")
         make = ctypes.cast(ctypes.pythonapi.PyLong_FromLong, ctypes.c_void_p).value
         lines.append(f"  %answer = call ptr inttoptr (i64 {make} to ptr)(i64 %status)")
         lines.append("  ret ptr %answer")

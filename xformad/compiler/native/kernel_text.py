@@ -10,7 +10,9 @@ from typing import Final, final
 from xformad.compiler.native import scalars
 from xformad.compiler.native.nest_text import METADATA, NestWriter
 from xformad.compiler.native.planner import Planner
+from xformad.compiler.native.pool import Pool
 from xformad.compiler.native.product_text import ProductWriter
+from xformad.compiler.native.splitting import rows_of_chunk, with_partial_sums
 from xformad.compiler.native.steps import Branch, Check, Loop, Nest, Product, Step
 from xformad.compiler.native.views import Buffer, all_within
 
@@ -24,6 +26,7 @@ class KernelWriter:
     Args:
         planner: the kernel's steps.
         lanes: how many doubles a vector of this machine has.
+        pool: the threads, if there are any.
 
     Attributes:
         text: of the module. Its function `kernel` takes pointers to the arguments, the results and the memory for
@@ -31,19 +34,27 @@ class KernelWriter:
         memory: how many bytes the temporaries need.
     """
 
-    def __init__(self, planner: Planner, lanes: int) -> None:
+    def __init__(self, planner: Planner, lanes: int, pool: Pool | None) -> None:
         self.planner = planner
+        self.pool = pool
+        self.tasks: dict[tuple[str, int], str] = {}
+        planner.steps[:] = [
+            piece
+            for step in planner.steps
+            for piece in (with_partial_sums(planner, step) if isinstance(step, Nest) else [step])
+        ]
         self.memory = place_temporaries(planner)
         self.lanes = lanes
         self.names: dict[tuple[str, str], str] = {}
         self.lines: list[str] = []
         self.count = 0
         self.checks = 0
-        self.steps(planner.steps)
+        self.steps(planner.steps, parted=pool is not None)
         texts = [
             f"define internal void {name}({parameters}) noinline {{\nentry:\n{body}\n}}"
             for (parameters, body), name in self.names.items()
         ]
+        texts += self.tasks.values()
         results = sum(1 for out in planner.graph.outputs if out is not None)
         arguments = [f"ptr %argument{i}" for i in range(len(planner.graph.inputs))]
         arguments += [f"ptr %result{i}" for i in range(results)]
@@ -57,14 +68,17 @@ class KernelWriter:
         self.functions = len(self.names)
         self.text = "\n\n".join(texts) + "\n" + METADATA
 
-    def steps(self, steps: list[Step]) -> None:
+    def steps(self, steps: list[Step], *, parted: bool = False) -> None:
         """Write steps, one after the other."""
         for step in steps:
             if isinstance(step, Nest | Product):
-                writer = NestWriter(step) if isinstance(step, Nest) else ProductWriter(step, self.lanes)
+                writer = NestWriter(step, parted=parted) if isinstance(step, Nest) else ProductWriter(step, self.lanes)
                 name = self.names.setdefault((writer.parameters, writer.body), f"@nest{len(self.names)}")
                 memory = ", ".join(f"ptr {pointer(buffer)}" for buffer in writer.buffers)
-                self.lines.append(f"  call void {name}({memory})")
+                if isinstance(writer, NestWriter) and writer.parted:
+                    self.job(name, writer)
+                else:
+                    self.lines.append(f"  call void {name}({memory})")
             elif isinstance(step, Check):
                 self.checks += 1
                 self.lines += check(step, self.checks)
@@ -72,6 +86,36 @@ class KernelWriter:
                 self.loop(step)
             else:
                 self.branch(step)
+
+    def job(self, name: str, writer: NestWriter) -> None:
+        """Have the pool run a nest in chunks. What it works on is handed over as an array of pointers."""
+        assert self.pool is not None
+        length = writer.shape[0]
+        rows = rows_of_chunk(writer.nest, length)
+        count = len(writer.buffers)
+        task = f"{name}rows{rows}of{length}"
+        if (name, length) not in self.tasks:
+            lines = [f"define internal void {task}(ptr %pointers, i64 %chunk) {{", "entry:"]
+            lines += [
+                f"  %begin = mul nsw i64 %chunk, {rows}",
+                f"  %full = add nsw i64 %begin, {rows}",
+                f"  %last = icmp sgt i64 %full, {length}",
+                f"  %end = select i1 %last, i64 {length}, i64 %full",
+            ]
+            for i in range(count):
+                lines += [f"  %at{i} = getelementptr ptr, ptr %pointers, i64 {i}", f"  %p{i} = load ptr, ptr %at{i}"]
+            pointers = "".join(f"ptr %p{i}, " for i in range(count))
+            lines += [f"  call void {name}({pointers}i64 %begin, i64 %end)", "  ret void", "}"]
+            self.tasks[name, length] = "\n".join(lines)
+        n = self.number()
+        self.lines.append(f"  %pointers{n} = alloca [{count} x ptr]")
+        for i, buffer in enumerate(writer.buffers):
+            self.lines.append(f"  %slot{n}x{i} = getelementptr ptr, ptr %pointers{n}, i64 {i}")
+            self.lines.append(f"  store ptr {pointer(buffer)}, ptr %slot{n}x{i}")
+        self.lines.append(
+            f"  call void inttoptr (i64 {self.pool.run} to ptr)(ptr inttoptr (i64 {self.pool.address} to ptr), "
+            f"ptr {task}, ptr %pointers{n}, i64 {-(-length // rows)})"
+        )
 
     def number(self) -> int:
         """What makes the labels of a loop, or a branch, its own."""

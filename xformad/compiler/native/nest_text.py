@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from xformad.compiler.native import scalars
+from xformad.compiler.native.splitting import is_parted
 from xformad.compiler.native.steps import Add, Load, Nest, Place, Reduce, Scalar
 from xformad.compiler.native.views import Buffer, View
 from xformad.core.typing import Shape
@@ -37,12 +38,17 @@ around it, along which entries lie apart. After the vectoriser, nothing is said 
 class NestWriter:
     """Writes the function of one nest.
 
+    Args:
+        nest: the nest.
+        parted: whether it may be cut into chunks.
+
     Attributes:
+        parted: whether it is: then the last two parameters are the bounds of the outermost loop.
         buffers: those that it works on, in the order of its parameters.
         lines: of its body.
     """
 
-    def __init__(self, nest: Nest) -> None:
+    def __init__(self, nest: Nest, *, parted: bool = False) -> None:
         self.nest = nest
         self.lines: list[str] = []
         self.count = 0
@@ -54,13 +60,14 @@ class NestWriter:
         self.shape = tuple([nest.shape[i] for i in order])
         self.strides = {id(view): tuple([view.strides[i] for i in order]) for view in views}
         self.collapse(views)
+        self.parted = parted and is_parted(nest, self.shape, self.strides)
         self.reductions = [i for i in nest.instructions if isinstance(i, Reduce)]
         for reduce in self.reductions:
             self.initialise(reduce)
         self.loops(0, [])
         self.lines.append("  ret void")
         parameters = ", ".join(f"ptr noalias %p{i}" for i in range(len(self.buffers)))
-        self.parameters = parameters
+        self.parameters = parameters + ", i64 %begin, i64 %end" * self.parted
         self.body = "\n".join(self.lines)
 
     def collapse(self, views: list[View]) -> None:
@@ -142,18 +149,24 @@ class NestWriter:
 
     # Loops.
 
-    def loop(self, length: int) -> tuple[str, str, str, str]:
-        """Open a loop: its index, and the names of its blocks."""
+    def loop(self, axis: int) -> tuple[str, str, str]:
+        """Open the loop along an axis: its index, and the names of its blocks."""
+        start = "%begin" if axis == 0 and self.parted else "0"
         head, end = self.fresh("loop"), self.fresh("end")
         before = self.block
         self.lines.append(f"  br label %{head}")
         index = f"%{self.fresh('i')}"
         self.label(head)
-        self.lines.append(f"  {index} = phi i64 [0, %{before}], [{index}n, %{head}close]")
-        return index, head, end, before
+        self.lines.append(f"  {index} = phi i64 [{start}, %{before}], [{index}n, %{head}close]")
+        return index, head, end
+
+    def bound(self, axis: int) -> str:
+        """Where the loop along an axis ends."""
+        return "%end" if axis == 0 and self.parted else str(self.shape[axis])
 
     def close(self, index: str, head: str, end: str, length: str, *, innermost: bool = False) -> None:
-        hint = f", !llvm.loop {VECTORISED}" if innermost and length.isdigit() and int(length) >= LONG else ""
+        long = length == "%end" or (length.isdigit() and int(length) >= LONG)
+        hint = f", !llvm.loop {VECTORISED}" if innermost and long else ""
         self.lines.append(f"  br label %{head}close")
         self.label(f"{head}close")
         self.lines.append(f"  {index}n = add nuw nsw i64 {index}, 1")
@@ -172,9 +185,9 @@ class NestWriter:
         elif self.strides[id(reduce.view)][axis] == 0:
             self.each(axis + 1, [*indices, "0"], reduce, value)
         elif self.shape[axis]:
-            index, head, end, _ = self.loop(self.shape[axis])
+            index, head, end = self.loop(axis)
             self.each(axis + 1, [*indices, index], reduce, value)
-            self.close(index, head, end, str(self.shape[axis]))
+            self.close(index, head, end, self.bound(axis))
 
     def loops(self, axis: int, indices: list[str]) -> None:
         if any(n == 0 for n in self.shape):
@@ -184,18 +197,19 @@ class NestWriter:
         elif axis == len(self.shape) - 1:
             self.innermost(indices)
         else:
-            index, head, end, _ = self.loop(self.shape[axis])
+            index, head, end = self.loop(axis)
             self.loops(axis + 1, [*indices, index])
-            self.close(index, head, end, str(self.shape[axis]))
+            self.close(index, head, end, self.bound(axis))
 
     def innermost(self, indices: list[str]) -> None:
         """The last loop: what is reduced along it is kept in registers."""
         n = self.shape[-1]
         inside = [r for r in self.reductions if self.strides[id(r.view)][-1] == 0]
         if not inside:
-            index, head, end, _ = self.loop(n)
+            last = len(self.shape) - 1
+            index, head, end = self.loop(last)
             self.instructions([*indices, index], [])
-            self.close(index, head, end, str(n), innermost=True)
+            self.close(index, head, end, self.bound(last), innermost=True)
             return
         totals = self.accumulating(indices, inside, "0", str(n)) if n <= BLOCK else self.blocked(indices, inside, n)
         for reduce, total in zip(inside, totals, strict=True):
