@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import warnings
 from typing import Final
 
@@ -36,6 +37,28 @@ def program_of(graph: Graph) -> Program:
 def replayed(graph: Graph) -> Program:
     """A graph, ready to be run on NumPy alone."""
     return Program(with_runners(graph, replayed))
+
+
+def set_threads(count: int) -> None:
+    """See `xformad.jit.set_threads`."""
+    threads["count"] = count
+    if chosen["backend"] == "llvm":
+        importlib.import_module(f"{NATIVE}.engine").set_threads(count)
+
+
+def default_threads() -> int:
+    """As many as `XFORMAD_NUM_THREADS` or `OMP_NUM_THREADS` says, or as there are processors for this process."""
+    for name in ("XFORMAD_NUM_THREADS", "OMP_NUM_THREADS"):
+        given = os.environ.get(name, "")
+        if given.isdigit() and int(given) > 0:
+            return int(given)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+threads: Final = {"count": default_threads()}
 
 
 def reason_outside(node: Node) -> str:

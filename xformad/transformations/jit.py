@@ -9,14 +9,16 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
-from typing import Any, Final, Generic, NamedTuple, ParamSpec, TypeVar, final
+from typing import Any, Final, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast, final
 
 import numpy as np
 
 from xformad import tree
+from xformad.compiler import backends
 from xformad.compiler.cache import Cache
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
@@ -287,6 +289,44 @@ def simple_key(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     return tuple(key)
 
 
+class Jit(Protocol):
+    """The type of `jit`."""
+
+    def __call__(self, fun: Callable[P, R]) -> Jitted[P, R]: ...
+
+    def set_threads(self, count: int) -> None:
+        """Have so many threads work on large loops; 1: none but the one that calls.
+
+        At first it is what the environment's `XFORMAD_NUM_THREADS` or `OMP_NUM_THREADS` says, or the number of processors.
+        Results do not depend on it. Products of matrices are BLAS's, which has settings of its own.
+
+        Raises:
+            ArgumentError: if the number is not positive.
+        """
+
+    def threads(self) -> int:
+        """How many threads work on large loops."""
+
+
+def with_threads(function: Callable[..., Any]) -> Jit:
+    """`jit`, with its functions on threads."""
+    found = cast(Any, function)
+    found.set_threads = set_threads
+    found.threads = threads
+    return cast(Jit, found)
+
+
+def set_threads(count: int) -> None:
+    if operator.index(count) < 1:
+        raise ArgumentError(f"jit.set_threads takes a positive number of threads, not {count}")
+    backends.set_threads(operator.index(count))
+
+
+def threads() -> int:
+    return backends.threads["count"]
+
+
+@with_threads
 def jit(fun: Callable[P, R]) -> Jitted[P, R]:
     """The same function, recorded once for each combination of shapes and dtypes, simplified and compiled.
 

@@ -16,10 +16,11 @@ from typing import Any, Final, final
 import llvmlite.binding as llvm
 import numpy as np
 
+from xformad.compiler.backends import threads
 from xformad.compiler.native.functions import definitions
 from xformad.compiler.native.kernel_text import KernelWriter
 from xformad.compiler.native.plans import Planner
-from xformad.compiler.native.pool import Pool, default_threads
+from xformad.compiler.native.pool import Pool
 from xformad.compiler.native.splitting import LARGE, work_of
 from xformad.compiler.replay import Writer
 from xformad.core.graph import Graph, Node
@@ -142,12 +143,8 @@ def the_pool() -> Pool | None:
     return pool[0]
 
 
-threads: Final = {"count": default_threads()}
-
-
 def set_threads(count: int) -> None:
     """Have so many threads work on large loops."""
-    threads["count"] = count
     if pool:
         pool[0].resize(count)
 

@@ -195,18 +195,6 @@ finished:
 """
 
 
-def default_threads() -> int:
-    """As many as `XFORMAD_NUM_THREADS` or `OMP_NUM_THREADS` says, or as there are processors for this process."""
-    for name in ("XFORMAD_NUM_THREADS", "OMP_NUM_THREADS"):
-        given = os.environ.get(name, "")
-        if given.isdigit() and int(given) > 0:
-            return int(given)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
-
-
 @final
 class Pool:
     """Threads that wait for chunks of loops.
