@@ -86,8 +86,10 @@ def rows_of_chunk(nest: Nest, length: int) -> int:
 
 def with_partial_sums(planner: Planner, nest: Nest) -> list[Nest]:
     """A nest that reduces everything to single entries, as one over chunks, the rest, and one over the chunks' results."""
+    if nest.ordered or work_of(nest) < LARGE or math.prod(nest.shape) < 2 * SUMMED:
+        return [nest]
     flat = flattened(nest)
-    if flat is None or nest.ordered or work_of(nest) < LARGE or flat.shape[0] < 2 * SUMMED:
+    if flat is None:
         return [nest]
     if not all(
         isinstance(i, Load | Scalar | Store | Reduce) and not getattr(i, "positions", ()) for i in flat.instructions
