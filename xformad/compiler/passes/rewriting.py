@@ -141,8 +141,11 @@ def equation(
     dtype: np.dtype[Any] | None = None,
     params: Params | None = None,
 ) -> Node:
-    """A new equation that stands, perhaps with others, for the equation `like`, whose dtype it has if none is given."""
-    return made(like, primitive, operands, (shape, like.spec[1] if dtype is None else dtype), None, params or {})
+    """A new equation that stands, perhaps with others, for the equation `like`, whose dtype it has if none is given. If
+    that one is a number of Python's, this one is, too.
+    """
+    number = like.value if dtype is None and isinstance(like.value, type) else None
+    return made(like, primitive, operands, (shape, like.spec[1] if dtype is None else dtype), number, params or {})
 
 
 def made(
