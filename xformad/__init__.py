@@ -53,6 +53,7 @@ from xformad.transformations.matrices import (
 )
 from xformad.transformations.mixed_partials import mixed_partial
 from xformad.transformations.ode import odeint
+from xformad.transformations.profiling import profile
 from xformad.transformations.reverse import elementwise_grad, grad, make_vjp, value_and_grad, vjp
 from xformad.transformations.second_order import (
     divergence,
@@ -134,6 +135,7 @@ __all__ = [
     "numpy",
     "odeint",
     "operations",
+    "profile",
     "root",
     "scan",
     "sparse_hessian",

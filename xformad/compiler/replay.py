@@ -64,6 +64,7 @@ class Program:
 
     Attributes:
         source: the text of the function that runs.
+        places: for each equation, in order, the number of its first line in the text.
         run: the function: a list of the results' leaves, of those of the arguments.
     """
 
@@ -71,6 +72,7 @@ class Program:
         writer = Writer(graph)
         self.graph = graph
         self.source = writer.source
+        self.places = writer.places
         self.run: Callable[..., list[Value]] = writer.function()
 
 
@@ -88,6 +90,7 @@ class Writer:
 
     Attributes:
         lines: of the text.
+        places: as in `Program`.
         names: of the nodes in it.
         namespace: what else the text names: primitives' implementations, constants.
     """
@@ -104,7 +107,9 @@ class Writer:
         self.fresh: set[Node] = set()
         inputs = ", ".join(self.names[node] for node in graph.inputs)
         self.lines = [f"def run({inputs}):"]
+        self.places: list[tuple[int, Node]] = []
         for position, node in enumerate(graph.equations):
+            self.places.append((len(self.lines), node))
             self.write(position, node)
         outputs = [self.names[out] if isinstance(out, Node) else self.output(out) for out in graph.outputs]
         self.lines.append(f"    return [{', '.join(outputs)}]")

@@ -15,7 +15,7 @@ from xformad.compiler.backends import program_of
 from xformad.compiler.replay import Program
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
-from xformad.core.interpreter import shape_of
+from xformad.core.interpreter import Interpreter, shape_of
 from xformad.core.primitive import Tracer
 from xformad.core.typing import Value
 from xformad.interpreters.batch_rules import Batched, batch_rules
@@ -120,6 +120,9 @@ class JitCall(Call):
 
     def seen(self, values: Sequence[Value]) -> bool:
         return True
+
+    def kept(self, interpreter: Interpreter, args: tuple[Value, ...]) -> bool:
+        return interpreter.runs_compiled or super().kept(interpreter, args)
 
 
 def jit_value(*args: Value, fun: Compiled) -> tuple[Value, ...]:
