@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,15 +20,20 @@ from tests.operations.test_table import each_case
 from xformad import grad, tree, vjp
 from xformad.compiler.passes import (
     simplified,
+    with_absorbed_transposes,
+    with_best_chains,
     with_collapsed_views,
     with_exact_identities,
     with_factored_sums,
     with_folded_constants,
+    with_matrix_products,
+    with_moved_scalars,
     with_plain_scatters,
     without_dead_code,
     without_repeated_entries,
     without_repetition,
 )
+from xformad.compiler.passes.chains import best_order
 from xformad.compiler.passes.rewriting import operands_of, rewritten, with_operands
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
@@ -160,10 +167,17 @@ GRAPHS: list[tuple[str, Pass, Callable[..., Any], tuple[Any, ...], list[str]]] =
     ("flipped back", with_collapsed_views, lambda x: np.flip(np.flip(x, 1), 1), (X,), ["outputs a"]),
     (
         "a reduction that keeps its axes",
-        with_collapsed_views,
-        lambda x: (np.sum(x, axis=1)[:, None], np.max(x, axis=0, keepdims=True)[0]),
+        with_factored_sums,
+        lambda x: (np.reshape(np.sum(x, axis=1), (3, 1)), np.reshape(np.max(x, axis=0, keepdims=True), 4)),
         (X,),
         ["b = sum a  axis=(1,) keepdims=True", "c = max a  axis=(0,) keepdims=False", "outputs b, c"],
+    ),
+    (
+        "a reduction that is needed with its axes and without",
+        with_factored_sums,
+        lambda x: (lambda y: (y, np.reshape(y, (3, 1))))(np.sum(x, axis=1)),
+        (X,),
+        ["b = sum a  axis=(1,) keepdims=False", "c = reshape b  shape=(3, 1)", "outputs b, c"],
     ),
     (
         "the gradient of a sum",
@@ -214,6 +228,20 @@ GRAPHS: list[tuple[str, Pass, Callable[..., Any], tuple[Any, ...], list[str]]] =
         lambda x: (x[1:] * 2.0 + np.array([1.0, 2.0, 3.0, 4.0]), x[1:] * 2.0 + np.array([1.0, 2.0, 3.0, 4.0])),
         (X,),
         ["b = getitem a  index=1:", "c = multiply b 2.0", "d = add c const:float64[4]", "outputs d, d"],
+    ),
+    (
+        "operands that have changed places",
+        without_repetition,
+        lambda x, y: (x * y + y * x) * 2.0 - 2.0 * (y * x + x * y),
+        (X, ROW),
+        ["c = multiply a b", "d = add c c", "e = multiply d 2.0", "f = subtract e e", "outputs f"],
+    ),
+    (
+        "operands that may not change places",
+        without_repetition,
+        lambda x, y: np.maximum(x, y) - np.maximum(y, x),
+        (X, ROW),
+        ["c = maximum a b", "d = maximum b a", "e = subtract c d", "outputs e"],
     ),
     (
         "not twice the same",
@@ -310,6 +338,174 @@ GRAPHS: list[tuple[str, Pass, Callable[..., Any], tuple[Any, ...], list[str]]] =
             "f = scatter_add e  indices=((slice(None, 2, None), 0),) shape=(4,) dtype=float64",
             "outputs f",
         ],
+    ),
+    (
+        "all pairs",
+        with_matrix_products,
+        lambda x, y: np.sum(x[:, None] * y, axis=-1),
+        (X, X[:2]),
+        [
+            "c = getitem a  index=(:, None)",
+            "d = reshape c  shape=(3, 4)",
+            "e = transpose b  axes=(1, 0)",
+            "f = matmul d e",
+            "outputs f",
+        ],
+    ),
+    (
+        "stacks, and axes in any order",
+        with_matrix_products,
+        lambda x, y: np.sum(x[:, :, None, :] * y[:, None, :, None], axis=(0,)),
+        (np.ones((7, 2, 3)), np.ones((7, 5))),
+        [
+            "c = getitem a  index=(:, :, None, :)",
+            "d = getitem b  index=(:, None, :, None)",
+            "e = reshape c  shape=(7, 2, 3)",
+            "f = transpose e  axes=(1, 2, 0)",
+            "g = reshape f  shape=(6, 7)",
+            "h = reshape d  shape=(7, 5)",
+            "i = matmul g h",
+            "j = reshape i  shape=(2, 3, 5)",
+            "k = transpose j  axes=(0, 2, 1)",
+            "outputs k",
+        ],
+    ),
+    (
+        "a fused loop is as good",
+        with_matrix_products,
+        lambda x, v: (np.sum(x * v, axis=1), np.sum(x * x), np.sum(x * x, axis=0)),
+        (X, ROW),
+        [
+            "c = multiply a b",
+            "d = sum c  axis=(1,) keepdims=False",
+            "e = multiply a a",
+            "f = sum e  axis=(0, 1) keepdims=False",
+            "g = multiply a a",
+            "h = sum g  axis=(0,) keepdims=False",
+            "outputs d, f, h",
+        ],
+    ),
+    (
+        "products that are needed anyway",
+        with_matrix_products,
+        lambda x, y: (lambda z: (z, np.sum(z, axis=0)))(x[:, :, None] * y[:, None]),
+        (X, X),
+        [
+            "c = getitem a  index=(:, :, None)",
+            "d = getitem b  index=(:, None)",
+            "e = multiply c d",
+            "f = sum e  axis=(0,) keepdims=False",
+            "outputs e, f",
+        ],
+    ),
+    (
+        "a transposed product of transposes",
+        with_absorbed_transposes,
+        lambda x, y: (x.T @ y.T).T,
+        (X, X.reshape(4, 3)),
+        ["c = matmul b a", "outputs c"],
+    ),
+    (
+        "a transposed product as a factor",
+        with_absorbed_transposes,
+        lambda x, y: (x @ y).T @ x,
+        (X, X.reshape(4, 3)),
+        [
+            "c = transpose b  axes=(1, 0)",
+            "d = transpose a  axes=(1, 0)",
+            "e = matmul c d",
+            "f = matmul e a",
+            "outputs f",
+        ],
+    ),
+    (
+        "a transposed product",
+        with_absorbed_transposes,
+        lambda x, y: (x @ y).T,
+        (X, X.reshape(4, 3)),
+        ["c = matmul a b", "d = transpose c  axes=(1, 0)", "outputs d"],
+    ),
+    (
+        "a scalar times a large factor",
+        with_moved_scalars,
+        lambda x, v: (2.0 * x) @ v + (-x) @ v,
+        (X, ROW),
+        ["c = matmul a b", "d = multiply 2.0 c", "e = matmul a b", "f = negative e", "g = add d f", "outputs g"],
+    ),
+    (
+        "a scalar times a large product",
+        with_moved_scalars,
+        lambda x, y, c: (x @ y) / c,
+        (X[:, :1], X[:1], 3.0),
+        ["d = divide a c", "e = matmul d b", "outputs e"],
+    ),
+    (
+        "a scalar from one factor to the other",
+        with_moved_scalars,
+        lambda x, y: (x * 2.0) @ y,
+        (X, X[:1, :1].T * np.ones((4, 1))),
+        ["c = matmul a b", "d = multiply c 2.0", "outputs d"],
+    ),
+    (
+        "scalars that would gain little",
+        with_moved_scalars,
+        lambda x, y: 2.0 * (x @ (y * 3.0)),
+        (X, X.T),
+        ["c = multiply b 3.0", "d = matmul a c", "e = multiply 2.0 d", "outputs e"],
+    ),
+    (
+        "matrices and a vector",
+        with_best_chains,
+        lambda x, v: x.T @ x @ x.T @ v,
+        (X, ROW[:3]),
+        [
+            "c = transpose a  axes=(1, 0)",
+            "d = transpose a  axes=(1, 0)",
+            "e = matmul d b",
+            "f = matmul a e",
+            "g = matmul c f",
+            "outputs g",
+        ],
+    ),
+    (
+        "a vector and matrices",
+        with_best_chains,
+        lambda x, v: v @ (x @ (x.T @ x)),
+        (X, ROW[:3]),
+        [
+            "c = transpose a  axes=(1, 0)",
+            "d = matmul b a",
+            "e = matmul d c",
+            "f = matmul e a",
+            "outputs f",
+        ],
+    ),
+    (
+        "products that are needed, too",
+        with_best_chains,
+        lambda x, v: (lambda y: (y @ v, np.sum(y)))(x @ x.T),
+        (X, ROW[:3]),
+        [
+            "c = transpose a  axes=(1, 0)",
+            "d = matmul a c",
+            "e = matmul d b",
+            "f = sum d  axis=(0, 1) keepdims=False",
+            "outputs e, f",
+        ],
+    ),
+    (
+        "an order that gains little",
+        with_best_chains,
+        lambda x: x @ x.T @ x,
+        (X,),
+        ["b = transpose a  axes=(1, 0)", "c = matmul a b", "d = matmul c a", "outputs d"],
+    ),
+    (
+        "a vector in the middle",
+        with_best_chains,
+        lambda x, v, w: (x @ v) @ w,
+        (X, ROW, ROW[:3]),
+        ["d = matmul a b", "e = matmul d c", "outputs e"],
     ),
 ]
 
@@ -470,6 +666,54 @@ def test_constants_are_folded() -> None:
         "outputs e, b",
     ]
     assert evaluated(found, [5.0, 6.0]) == [2.0, 6.0]
+
+
+def test_sums_of_products_are_products_of_matrices() -> None:
+    """Whichever axes the factors and the result have: every one of the 4 ^ 4 ways, for 4 axes."""
+    random = np.random.default_rng(0)
+    products = 0
+    for kinds in itertools.product(range(4), repeat=4):
+        # Which of both factors has the axis; and whether it is summed over, by turns.
+        left = tuple([1 if kind == 1 else i + 2 for i, kind in enumerate(kinds)])
+        right = tuple([1 if kind == 2 else i + 2 for i, kind in enumerate(kinds)])
+        axis = tuple([i for i, kind in enumerate(kinds) if kind == 3 or (kind < 3 and i == 3 - kinds[0])])
+        x, y = random.normal(size=left), random.normal(size=right)
+        for keepdims in (False, True):
+            graph = recorded(lambda x, y, axis=axis, keep=keepdims: np.sum(x * y, axis=axis, keepdims=keep), x, y)
+            found = with_matrix_products(graph)
+            products += found is not graph
+            np.testing.assert_allclose(evaluated(found, [x, y])[0], evaluated(graph, [x, y])[0], rtol=1e-12, atol=1e-14)
+    assert products > 50
+
+
+def test_chains_take_the_fewest_multiplications() -> None:
+    """Against all orders."""
+
+    def fewest(lengths: tuple[int, ...]) -> int:
+        inner = range(1, len(lengths) - 1)
+        ends = lengths[0] * lengths[-1]
+        return min((ends * lengths[i] + fewest(lengths[: i + 1]) + fewest(lengths[i:]) for i in inner), default=0)
+
+    random = np.random.default_rng(0)
+    for count in (3, 4, 5, 6):
+        lengths = random.integers(6, 12, count + 1).tolist()
+        arrays = [random.normal(size=(m, n)) for m, n in itertools.pairwise(lengths)]
+        arrays[-1] = arrays[-1][:, 0]
+        lengths[-1] = 1
+        assert best_order(lengths)[0] == fewest(tuple(lengths))
+        graph = recorded(lambda *factors: functools.reduce(np.matmul, factors), *arrays)
+        found = with_best_chains(graph)
+        assert all(len(node.shape) == 1 for node in found.equations)
+        np.testing.assert_allclose(evaluated(found, arrays)[0], evaluated(graph, arrays)[0], rtol=1e-9)
+
+
+def test_long_chains_take_no_time() -> None:
+    graph = recorded(lambda x, v: functools.reduce(np.matmul, [x] * 500, v), np.eye(3), np.ones(3))
+    assert with_best_chains(graph) is graph
+    powers = recorded(lambda x, v: functools.reduce(np.matmul, [x] * 30) @ v, np.eye(3), np.ones(3))
+    found = with_best_chains(powers)
+    assert sum(node.shape == (3,) for node in found.equations) > sum(node.shape == (3,) for node in powers.equations)
+    np.testing.assert_allclose(evaluated(found, [np.eye(3), np.ones(3)])[0], np.ones(3))
 
 
 def test_guards_stay_before_what_they_protect() -> None:

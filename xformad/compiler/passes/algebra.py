@@ -140,7 +140,7 @@ def inverse_power_of_two(node: Node, x: Value, y: Any) -> Any:
 
 def of_signed(node: Node, x: Value, y: Value) -> Value:
     """A real product or quotient whose operands are negated."""
-    if node.dtype.kind != "f" or node.primitive is None:
+    if node.dtype.kind != "f":
         return node
     left, right = (applies(z, negative) and type_of(z).kind == "f" for z in (x, y))
     if left and right:
@@ -208,7 +208,6 @@ def of_negative(node: Node) -> Value:
     if applies(x, negative):
         return operand(x, 0)
     if node.dtype.kind == "f" and (applies(x, multiply) or applies(x, divide)):
-        assert x.primitive is not None
         left, right = operands_of(x)
         if (minus := negated(number(right))) is not None and type_of(left).kind == "f":
             return equation(node, x.primitive, left, minus, shape=node.shape)

@@ -61,7 +61,6 @@ def without_repeated_entries(graph: Graph) -> Graph:
         shape = np.broadcast_shapes(*map(shape_of, found))
         if shape == node.shape:
             return with_operands(node, found)
-        assert node.primitive is not None
         return broadcasted(node, equation(node, node.primitive, *found, shape=shape, params=node.params), node.shape)
 
     return rewritten(graph, rule)

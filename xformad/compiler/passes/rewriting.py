@@ -49,25 +49,24 @@ def rewritten(graph: Graph, rule: Rule, counts: dict[Node, int] | None = None) -
     instead: dict[Node, Value] = {}
     known: dict[Node, None] = dict.fromkeys(graph.inputs)
 
-    def settled(node: Node) -> Value:
-        """What the rule makes of an equation in the end, and all that this needs, among those that are known."""
+    def settled(found: Value) -> Value:
+        """What the rule makes in the end of what it has made, and all that this needs, among those that are known."""
         for _ in range(MOST_STEPS):
+            if not isinstance(found, Node) or found in known:
+                return found
+            node = with_settled(found)
             found = rule(node)
-            if found is node or not isinstance(found, Node) or found in known:
+            if found is node:
                 break
-            node = found = with_settled(found)
-        if isinstance(found, Node):
-            known[found] = None
-        return found
+        known[node] = None
+        return node
 
     def with_settled(node: Node) -> Node:
         """A new equation, once those among its operands that are new are settled."""
-        if all(parent in known for parent in node.parents):
-            return node
-        operands = operands_of(node)
-        return with_operands(
-            node, [settled(with_settled(x)) if isinstance(x, Node) and x not in known else x for x in operands]
-        )
+        for parent in node.parents:
+            if parent not in known:
+                return with_operands(node, [settled(x) if isinstance(x, Node) else x for x in operands_of(node)])
+        return node
 
     for node in graph.equations:
         current = node
@@ -77,11 +76,17 @@ def rewritten(graph: Graph, rule: Rule, counts: dict[Node, int] | None = None) -
                     node, [instead.get(x, x) if isinstance(x, Node) else x for x in operands_of(node)]
                 )
                 break
-        found = settled(current)
+        found = rule(current)
+        if found is current:
+            known[current] = None
+        else:
+            found = settled(found)
         if found is not node:
             instead[node] = found
             if counts is not None and isinstance(found, Node):
                 counts[found] = counts.get(found, 0) + counts.get(node, 0)
+    if not instead:
+        return graph
     inputs = set(graph.inputs)
     outputs = tuple([instead.get(out, out) if isinstance(out, Node) else out for out in graph.outputs])
     return without_dead_code(with_equations(graph, [node for node in known if node not in inputs], outputs))
@@ -135,7 +140,7 @@ def with_parents(node: Node, parents: Sequence[Node]) -> Node:
 
 def equation(
     like: Node,
-    primitive: Primitive,
+    primitive: Primitive | None,
     *operands: Value,
     shape: Shape,
     dtype: np.dtype[Any] | None = None,

@@ -7,15 +7,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from xformad.compiler.passes.rewriting import rewritten
+from xformad.compiler.passes.rewriting import operands_of, rewritten
 from xformad.core.graph import Graph, Node
+from xformad.core.primitive import add, bitwise_and, bitwise_or, bitwise_xor, equal, multiply, not_equal
 from xformad.core.typing import Value
+from xformad.operations.discrete import logical_and, logical_or, logical_xor
 
 SMALL: Final = 4096  # bytes: up to here, a recording takes a copy of an array for each use
 
+COMMUTATIVE: Final = frozenset(
+    (add, multiply, equal, not_equal, logical_and, logical_or, logical_xor, bitwise_and, bitwise_or, bitwise_xor)
+)
+"""Operations whose operands may change places. An extremum of 0.0 and -0.0 is the first of them, or the second."""
+
 
 def without_repetition(graph: Graph) -> Graph:
-    """Equal operations on equal operands have equal results: the second one is the first one.
+    """Equal operations on equal operands have equal results: the second one is the first one. x + y = y + x, and x y = y x.
 
     >>> import xformad
     >>> print(without_repetition(xformad.trace(lambda x: (x * x) + (x * x))(3.0)))
@@ -35,6 +42,8 @@ def without_repetition(graph: Graph) -> Graph:
 
 def key_of(node: Node) -> Hashable:
     """Equal for operations that compute the same; None where that cannot be told."""
+    if node.primitive in COMMUTATIVE:
+        return node.primitive, frozenset([x if isinstance(x, Node) else content_key(x) for x in operands_of(node)])
     if len(node.args) == len(node.parents) and not node.params:
         return node.primitive, node.argnums, node.parents
     constants = [content_key(arg) for i, arg in enumerate(node.args) if i not in node.argnums]

@@ -14,7 +14,7 @@ outputs e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -33,8 +33,10 @@ from xformad.core.graph import Graph, Node
 from xformad.core.primitive import add, divide, multiply, negative
 from xformad.core.typing import Shape, Value
 from xformad.interpreters.cotangents import scatter_add
-from xformad.operations.reductions import kept, sum_
-from xformad.operations.shape import broadcast
+from xformad.operations.reductions import kept, max_, min_, prod_, sum_
+from xformad.operations.shape import broadcast, reshape
+
+REDUCTIONS: Final = (sum_, prod_, max_, min_)
 
 
 def with_factored_sums(graph: Graph) -> Graph:
@@ -42,11 +44,14 @@ def with_factored_sums(graph: Graph) -> Graph:
 
     sum of n copies of x = n x      sum(c x) = c sum(x)      sum(x / c) = sum(x) / c      sum(-x) = -sum(x)
 
-    A sum over axes of length 1 is x + 0.0, exactly: 0.0 is what sums start with.
+    A sum over axes of length 1 is x + 0.0, exactly: 0.0 is what sums start with. A sum, product or extremum that is
+    reshaped to have the axes that it lost, or to lose those that it kept, keeps or loses them itself.
     """
     counts = uses(graph)
 
     def rule(node: Node) -> Value:
+        if node.primitive is reshape:
+            return of_reduction(node, operand(node, 0), counts)
         if node.primitive is not sum_ or not node.parents or node.dtype.kind not in "fc":
             return node
         x = node.parents[0]
@@ -55,6 +60,18 @@ def with_factored_sums(graph: Graph) -> Graph:
         return of_sum(node, x, counts)
 
     return rewritten(graph, rule, counts)
+
+
+def of_reduction(node: Node, x: Value, counts: dict[Node, int]) -> Value:
+    """A reshaped reduction as one that keeps its axes, or does not."""
+    if not isinstance(x, Node) or x.primitive not in REDUCTIONS or counts.get(x, 0) > 1:
+        return node
+    axis, lengths = x.params["axis"], shape_of(operand(x, 0))
+    dropped = tuple([n for i, n in enumerate(lengths) if i not in axis])
+    if node.shape not in (dropped, kept(lengths, axis)):
+        return node
+    params = {"axis": axis, "keepdims": node.shape != dropped}
+    return equation(node, x.primitive, operand(x, 0), shape=node.shape, params=params)
 
 
 def of_sum(node: Node, x: Node, counts: dict[Node, int]) -> Value:

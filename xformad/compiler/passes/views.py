@@ -17,7 +17,7 @@ from xformad.compiler.passes.rewriting import applies, equation, operand, rewrit
 from xformad.core.graph import Graph, Node
 from xformad.core.primitive import Primitive, getitem
 from xformad.core.typing import Shape, Value
-from xformad.operations.reductions import kept, max_, min_, prod_, spread, sum_
+from xformad.operations.reductions import kept, spread
 from xformad.operations.shape import broadcast, flip, ravel, reshape, transpose
 
 Item: TypeAlias = int | slice
@@ -29,7 +29,7 @@ def with_collapsed_views(graph: Graph) -> Graph:
     reshape(reshape(x)) = reshape(x)      transpose(transpose(x, p), q) = transpose(x, p[q])
     broadcast(broadcast(x)) = broadcast(x)      x[a:b][c] = x[a + c]      flip(flip(x)) = x
     x[:, None], x[0] of a single row, and a transpose that moves axes of length 1 only, are a reshape(x)
-    spread(x) = broadcast(reshape(x))      reshape(sum(x), with axes of length 1) = sum(x, keepdims=True), as for max
+    spread(x) = broadcast(reshape(x))
     """
     return rewritten(graph, collapsed)
 
@@ -46,7 +46,7 @@ def collapsed(node: Node) -> Value:
 
 
 def of_reshape(node: Node) -> Value:
-    """Of the same shape, of another reshape, of a reduction that can keep its axes."""
+    """Of the same shape, of another reshape, of what is broadcast to axes of length 1."""
     x = node.parents[0]
     if node.params.get("order", "C") != "C":
         return node
@@ -56,13 +56,6 @@ def of_reshape(node: Node) -> Value:
         return reshaped(node, operand(x, 0), node.shape)
     if applies(x, broadcast) and size_of(shape_of(operand(x, 0))) == size_of(x.shape):
         return reshaped(node, operand(x, 0), node.shape)
-    if x.primitive in REDUCTIONS:
-        reduced = operand(x, 0)
-        axis, lengths = x.params["axis"], shape_of(reduced)
-        dropped = tuple([n for i, n in enumerate(lengths) if i not in axis])
-        if node.shape in (dropped, kept(lengths, axis)):
-            params = {"axis": axis, "keepdims": node.shape != dropped}
-            return equation(node, x.primitive, reduced, shape=node.shape, params=params)
     return node
 
 
@@ -204,8 +197,6 @@ def composed(inner: list[Item], outer: list[Item], shape: Shape) -> tuple[Item, 
         found.pop()
     return tuple(found)
 
-
-REDUCTIONS: Final = (sum_, prod_, max_, min_)
 
 RULES: Final[dict[Primitive | None, Identity]] = {
     reshape: of_reshape,
