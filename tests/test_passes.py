@@ -26,6 +26,7 @@ from xformad.compiler.passes import (
     with_exact_identities,
     with_factored_sums,
     with_folded_constants,
+    with_kept_axes,
     with_matrix_products,
     with_moved_scalars,
     with_plain_scatters,
@@ -167,14 +168,14 @@ GRAPHS: list[tuple[str, Pass, Callable[..., Any], tuple[Any, ...], list[str]]] =
     ("flipped back", with_collapsed_views, lambda x: np.flip(np.flip(x, 1), 1), (X,), ["outputs a"]),
     (
         "a reduction that keeps its axes",
-        with_factored_sums,
+        with_kept_axes,
         lambda x: (np.reshape(np.sum(x, axis=1), (3, 1)), np.reshape(np.max(x, axis=0, keepdims=True), 4)),
         (X,),
         ["b = sum a  axis=(1,) keepdims=True", "c = max a  axis=(0,) keepdims=False", "outputs b, c"],
     ),
     (
         "a reduction that is needed with its axes and without",
-        with_factored_sums,
+        with_kept_axes,
         lambda x: (lambda y: (y, np.reshape(y, (3, 1))))(np.sum(x, axis=1)),
         (X,),
         ["b = sum a  axis=(1,) keepdims=False", "c = reshape b  shape=(3, 1)", "outputs b, c"],
@@ -811,6 +812,6 @@ def test_passes_take_time_in_proportion() -> None:
 
     graph = recorded(chain, np.full(3, 0.1))
     assert len(graph) > 10_000
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(simplified(graph)) < len(graph)
-    assert time.perf_counter() - start < 3.0  # 0.4 s on a machine of our own
+    assert time.process_time() - start < 3.0  # 0.4 s on a machine of our own

@@ -13,7 +13,7 @@ from xformad.compiler.passes.pipeline import simplified
 from xformad.compiler.passes.products import with_absorbed_transposes, with_moved_scalars
 from xformad.compiler.passes.rewriting import rewritten, with_equations, with_parents, without_dead_code
 from xformad.compiler.passes.sharing import constant_key, without_repetition
-from xformad.compiler.passes.sums import with_factored_sums, with_plain_scatters
+from xformad.compiler.passes.sums import with_factored_sums, with_kept_axes, with_plain_scatters
 from xformad.compiler.passes.views import with_collapsed_views
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "with_exact_identities",
     "with_factored_sums",
     "with_folded_constants",
+    "with_kept_axes",
     "with_matrix_products",
     "with_moved_scalars",
     "with_own_outputs",

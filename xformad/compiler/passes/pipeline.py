@@ -28,7 +28,7 @@ from xformad.compiler.passes.outputs import with_own_outputs
 from xformad.compiler.passes.products import with_absorbed_transposes, with_moved_scalars
 from xformad.compiler.passes.rewriting import without_dead_code
 from xformad.compiler.passes.sharing import without_repetition
-from xformad.compiler.passes.sums import with_factored_sums, with_plain_scatters
+from xformad.compiler.passes.sums import with_factored_sums, with_kept_axes, with_plain_scatters
 from xformad.compiler.passes.views import with_collapsed_views
 from xformad.core.graph import Graph
 
@@ -36,6 +36,7 @@ PASSES: Final = (
     without_dead_code,
     with_collapsed_views,
     without_repetition,
+    with_kept_axes,
     without_repeated_entries,
     with_exact_identities,
     with_plain_scatters,
@@ -46,6 +47,7 @@ PASSES: Final = (
     with_best_chains,
     with_folded_constants,
     with_collapsed_views,
+    with_kept_axes,
     without_repeated_entries,
     with_exact_identities,
     without_repetition,
@@ -58,8 +60,9 @@ def simplified(graph: Graph) -> Graph:
 
     First what is written in different ways is written in one, so that what is equal is seen to be: chains of views, then
     repetition. Then what is broadcast becomes an operand as it is, which brings out the factors 1 that the cotangents of
-    sums are, and these go. Scatters that are sums, and sums whose terms have a factor, make new factors and views, for
-    which there is a second round.
+    sums are, and these go. Scatters that are sums, and sums whose terms have a factor, come next, then products of
+    matrices: first what becomes one, then its transposes and scalars, then the order of several. All these make new views
+    and factors, for which there is a second round.
 
     Each pass goes through the graph once, so the time is proportional to the number of equations.
 

@@ -39,19 +39,45 @@ from xformad.operations.shape import broadcast, reshape
 REDUCTIONS: Final = (sum_, prod_, max_, min_)
 
 
+def with_kept_axes(graph: Graph) -> Graph:
+    """reshape(sum(x), with axes of length 1) = sum(x, keepdims=True), and without = sum(x, keepdims=False).
+
+    So for products and extrema. One that is needed in both shapes is computed once, and reshaped.
+
+    >>> import xformad, numpy as np
+    >>> print(with_kept_axes(xformad.trace(lambda x: np.reshape(np.max(x, axis=1), (3, 1)))(np.ones((3, 4)))))
+    inputs  a: float64[3,4]
+    b: float64[3,1] = max a  axis=(1,) keepdims=True
+    outputs b
+    """
+    counts = uses(graph)
+
+    def rule(node: Node) -> Value:
+        if node.primitive is not reshape:
+            return node
+        x = operand(node, 0)
+        if not isinstance(x, Node) or x.primitive not in REDUCTIONS or counts.get(x, 0) > 1:
+            return node
+        axis, lengths = x.params["axis"], shape_of(operand(x, 0))
+        dropped = tuple([n for i, n in enumerate(lengths) if i not in axis])
+        if node.shape not in (dropped, kept(lengths, axis)):
+            return node
+        params = {"axis": axis, "keepdims": node.shape != dropped}
+        return equation(node, x.primitive, operand(x, 0), shape=node.shape, params=params)
+
+    return rewritten(graph, rule, counts)
+
+
 def with_factored_sums(graph: Graph) -> Graph:
     """Factors that are the same for all terms of a sum are taken out of it.
 
     sum of n copies of x = n x      sum(c x) = c sum(x)      sum(x / c) = sum(x) / c      sum(-x) = -sum(x)
 
-    A sum over axes of length 1 is x + 0.0, exactly: 0.0 is what sums start with. A sum, product or extremum that is
-    reshaped to have the axes that it lost, or to lose those that it kept, keeps or loses them itself.
+    A sum over axes of length 1 is x + 0.0, exactly: 0.0 is what sums start with.
     """
     counts = uses(graph)
 
     def rule(node: Node) -> Value:
-        if node.primitive is reshape:
-            return of_reduction(node, operand(node, 0), counts)
         if node.primitive is not sum_ or not node.parents or node.dtype.kind not in "fc":
             return node
         x = node.parents[0]
@@ -60,18 +86,6 @@ def with_factored_sums(graph: Graph) -> Graph:
         return of_sum(node, x, counts)
 
     return rewritten(graph, rule, counts)
-
-
-def of_reduction(node: Node, x: Value, counts: dict[Node, int]) -> Value:
-    """A reshaped reduction as one that keeps its axes, or does not."""
-    if not isinstance(x, Node) or x.primitive not in REDUCTIONS or counts.get(x, 0) > 1:
-        return node
-    axis, lengths = x.params["axis"], shape_of(operand(x, 0))
-    dropped = tuple([n for i, n in enumerate(lengths) if i not in axis])
-    if node.shape not in (dropped, kept(lengths, axis)):
-        return node
-    params = {"axis": axis, "keepdims": node.shape != dropped}
-    return equation(node, x.primitive, operand(x, 0), shape=node.shape, params=params)
 
 
 def of_sum(node: Node, x: Node, counts: dict[Node, int]) -> Value:
