@@ -22,8 +22,8 @@ from xformad.compiler.passes.algebra import with_exact_identities
 from xformad.compiler.passes.broadcasting import without_repeated_entries
 from xformad.compiler.passes.chains import with_best_chains
 from xformad.compiler.passes.constants import with_folded_constants
-from xformad.compiler.passes.loops import without_unused_parts
 from xformad.compiler.passes.contractions import with_matrix_products
+from xformad.compiler.passes.loops import without_unused_parts
 from xformad.compiler.passes.outputs import with_own_outputs
 from xformad.compiler.passes.products import with_absorbed_transposes, with_moved_scalars
 from xformad.compiler.passes.rewriting import without_dead_code
