@@ -221,12 +221,14 @@ STRONG: Final = frozenset(
 
 
 def may_be_python(x: Value, depth: int = 4) -> bool:
-    """Whether an operand may be a number of Python, of which the graph's types tell nothing."""
+    """Whether an operand may be a number of Python, which its dtype does not tell."""
     if not isinstance(x, Node):
         return not isinstance(x, np.generic | np.ndarray)
     if x.spec[0] or x.spec[1] not in PYTHON_TYPES:
         return False
-    if x.primitive is None or depth == 0:
+    if x.primitive is None:  # a recording keeps the types of Python's numbers; other graphs have values
+        return isinstance(x.value, type | int | float | complex) and not isinstance(x.value, np.generic)
+    if depth == 0:
         return True
     if isinstance(x.primitive.implementation, np.ufunc) or x.primitive.name in STRONG:
         return False
