@@ -320,7 +320,7 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node], *, masks:
         value = node.value
         rules = plan.rules
         if plan.joint or type(g) in SPECIAL:
-            messages = messages_of(node, g) if plan.watch is None else plan.watch(node, g)
+            messages = messages_of(node, g)
             rules = messages  # one a parent, too
         else:
             messages = None
@@ -363,7 +363,15 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node], *, masks:
 
 
 def messages_of(node: Node, g: Value) -> Sequence[Value]:
-    """What a node sends to its parents, where its cotangent is not a plain array or its rule is a joint one."""
+    """What a node sends to its parents, where its cotangent is not a plain array, its rule is a joint one, or somebody
+    watches.
+    """
+    watch = node.plan.watch
+    return sent_by(node, g) if watch is None else watch(node, g)
+
+
+def sent_by(node: Node, g: Value) -> Sequence[Value]:
+    """The same, whether or not somebody watches."""
     if type(g) in SPECIAL and type(g) is not Masked:
         g = g.settle(node)
     if node.plan.entry.joint is not None:

@@ -37,7 +37,7 @@ from xformad.core.primitive import Primitive, Tracer
 from xformad.core.source import user_frame, user_line
 from xformad.core.typing import Params, Value
 from xformad.core.views import argument
-from xformad.interpreters.vjp import Vjp, messages_of
+from xformad.interpreters.vjp import Vjp, sent_by
 from xformad.interpreters.vjp_rules import entries
 
 
@@ -189,7 +189,7 @@ class Watcher(ABC):
                 continue
             node.plan = copy.copy(plan)
             node.plan.joint = True
-            node.plan.watch = Messages(self, place, messages_of if plan.watch is None else plan.watch)
+            node.plan.watch = Messages(self, place, sent_by if plan.watch is None else plan.watch)
 
 
 @final
