@@ -19,6 +19,7 @@ import numpy as np
 
 from xformad.compiler.native import scalars, views
 from xformad.compiler.native.entries import Entry
+from xformad.compiler.native.repetition import computed_again
 from xformad.compiler.native.steps import Check, Load, Nest, Reduce, Register, Step, Store, UnsupportedGraphError
 from xformad.compiler.native.views import Buffer, View, part_of
 from xformad.core.graph import Graph, Node
@@ -196,6 +197,10 @@ class Planner:
         place = self.places.get(x) if isinstance(x, Node) else None
         if place is not None and place[0] == number:
             return place[1]
+        if place is not None and x not in self.views and x not in self.results:
+            found = computed_again(self.nest(place[0]), place[1], self.nest(number), x.dtype.itemsize)
+            if found is not None:
+                return found
         nest = self.nest(number)
         view = views.broadcast(self.view_of(x) if isinstance(x, Node) else self.constant(x), nest.shape)
         return tuple([nest.add(Load(part)) for part in view.parts])
