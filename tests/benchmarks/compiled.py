@@ -3,6 +3,7 @@
     python -m tests.benchmarks.compiled            # all
     python -m tests.benchmarks.compiled rnn        # some
     python -m tests.benchmarks.compiled --seconds 3
+    python -m tests.benchmarks.compiled --write docs/performance.md
 
 A ratio above 1 says that xformad is faster. `target` is what the project set itself. JAX runs on the CPU, with as many
 threads as BLAS; the first call records (traces) and compiles.
@@ -15,6 +16,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -215,8 +217,8 @@ WORKS: dict[str, Work] = {
 }
 
 
-def measure(name: str, seconds: float) -> None:
-    """Print the lines of one work."""
+def measure(name: str, seconds: float) -> str:
+    """Print the lines of one work. Returns its row of the table in docs/performance.md."""
     work = WORKS[name]
     ours = xformad.jit(work.derivative(xformad)(work.program(np)))
     theirs = jax.jit(work.derivative(jax)(work.program(jnp)))
@@ -231,9 +233,7 @@ def measure(name: str, seconds: float) -> None:
         start = time.perf_counter()
         found = call()
         first[library] = time.perf_counter() - start
-        if library == "xformad":
-            expected = found
-    for x, y in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True):
+    for x, y in zip(jax.tree.leaves(ours(*work.args)), jax.tree.leaves(found), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
     calls["forward"] = lambda: forward(*work.args)
     calls["eager"] = lambda: work.derivative(xformad)(work.program(np))(*work.args)
@@ -253,18 +253,95 @@ def measure(name: str, seconds: float) -> None:
         relative = times["xformad"] / times["products"]
         alone = readable(times["products"])
         print(f"  the same products alone in NumPy {alone}; in units of that {relative:.2f} (target at most 1.15)")
+    cells = [work.title, *[readable(times[who]) for who in ("eager", "xformad", "JAX")], f"{ratio:.1f}"]
+    return row([*cells, readable(first["xformad"]), readable(first["JAX"])])
+
+
+def row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def chain(length: int) -> Callable[[Any], Callable[..., Any]]:
+    def program(np: Any) -> Callable[..., Any]:
+        def fun(x: Any) -> Any:
+            for i in range(length):
+                x = np.sin(x) + 1.0 if i % 3 == 0 else x * 0.5
+            return x
+
+        return fun
+
+    return program
+
+
+def indexings(np: Any) -> Callable[..., Any]:
+    def fun(x: Any) -> Any:
+        total = 0.0
+        for i in range(500):
+            total = total + x[i] * x[i]
+        return total
+
+    return fun
+
+
+COMPILATIONS: dict[str, tuple[str, Callable[[Any], Callable[..., Any]], int]] = {
+    "chain3000": ("a chain of 3000 operations", chain(2250), 10),  # every third step is two operations
+    "chain10000": ("a chain of 10 000 operations", chain(7500), 10),
+    "indexings500": ("500 indexings", indexings, 500),
+}
+
+
+def compilation(name: str) -> str:
+    """Print how long a first call takes that is nearly all compilation. Returns its row of the table."""
+    title, program, size = COMPILATIONS[name]
+    x = np.linspace(0.1, 0.9, size)
+    found = []
+    for jit, library in ((xformad.jit, np), (jax.jit, jnp)):
+        start = time.perf_counter()
+        np.asarray(jit(program(library))(x))
+        found.append(time.perf_counter() - start)
+    print(
+        f"\nfirst call of {title}: xformad {readable(found[0])}, JAX {readable(found[1])}, ratio {found[1] / found[0]:.1f}"
+    )
+    return row([title, readable(found[0]), readable(found[1]), f"{found[1] / found[0]:.1f}"])
+
+
+def written(path: Path, machine: str, works: list[str], compilations: list[str]) -> None:
+    """Put the tables into a page, between its marks."""
+    heads = {
+        "works": ["", "eager", "`jit`", "JAX's `jit`", "JAX / `jit`", "first call", "JAX's first call"],
+        "compilations": ["first call of", "`jit`", "JAX's `jit`", "JAX / `jit`"],
+    }
+    text = path.read_text("utf-8")
+    for name, rows in (("works", works), ("compilations", compilations)):
+        head = heads[name]
+        table = "\n".join([machine, "", row(head), row(["---"] * len(head)), *rows])
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        assert mark, f"{path} has no mark for {name}"
+        assert end, f"{path} has no end of the table {name}"
+        text = f"{before}{mark}{table}\n{end}{after}"
+    path.write_text(text, "utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="jit against JAX's jit.")
-    parser.add_argument("names", nargs="*", choices=[[], *WORKS], help=f"which of {', '.join(WORKS)} (default: all)")
+    everything = [*WORKS, *COMPILATIONS]
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *everything], help=f"of {', '.join(everything)} (default: all)"
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="for each contender (default: 1)")
+    parser.add_argument("--write", type=Path, help="a page whose tables are to be written")
     options = parser.parse_args()
-    print(f"xformad {xformad.__version__}, JAX {jax.__version__}, NumPy {np.__version__}, {os.cpu_count()} cores")
-    print(f"BLAS: {blas.description()}")
+    machine = (
+        f"xformad {xformad.__version__}, JAX {jax.__version__}, NumPy {np.__version__}, {os.cpu_count()} cores, "
+        f"BLAS: {blas.description()}"
+    )
+    print(machine)
     xformad.jit(lambda x: x + 1.0)(1.0), jax.jit(jnp.sin)(np.ones(3))  # both have started up
-    for name in options.names or WORKS:
-        measure(name, options.seconds)
+    works = [measure(name, options.seconds) for name in options.names or WORKS if name in WORKS]
+    compilations = [compilation(name) for name in options.names or COMPILATIONS if name in COMPILATIONS]
+    if options.write:
+        written(options.write, machine, works, compilations)
 
 
 if __name__ == "__main__":
