@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,7 @@ from xformad import (
     vmap,
     while_loop,
 )
+from xformad.compiler import backends
 from xformad.compiler.files.values import Decoder, Encoder
 from xformad.compiler.primitives import HOLDING_FUNCTIONS, known
 from xformad.core.index import ARRAY
@@ -83,6 +85,9 @@ def saved(path: Path, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Com
 # What is loaded is what was saved.
 
 
+SAMPLE = CASES if os.environ.get("XFORMAD_ALL_MODES") else CASES[::40]
+
+
 def cannot_be_saved(case: Case) -> bool:
     return case.name.startswith(("slogdet", "eigh (", "eig real", "svd (", "svd full", "qr (", "qr complete")) or (
         case.name.startswith(("scipy.sparse", "stats.t.", "stats.gamma.", "stats.poisson.ppf"))
@@ -90,7 +95,7 @@ def cannot_be_saved(case: Case) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore::xformad.IndependentOutputWarning")
-@pytest.mark.parametrize("case", CASES[::20], ids=[case.name for case in CASES[::20]])
+@pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])
 def test_the_table(case: Case, path: Path) -> None:
     if cannot_be_saved(case):
         with pytest.raises(UnsupportedError, match="cannot be saved: "):
@@ -100,11 +105,21 @@ def test_the_table(case: Case, path: Path) -> None:
     saved(path, MODES["jit of vjp"](case.fun)[0], *case.args)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_generated_program(seed: int, path: Path) -> None:
     loaded = saved(path, make(seed), parameters(seed))
     assert_same(grad(make(seed))(parameters(seed)), grad(loaded)(parameters(seed)), 1e-9)
     saved(path, grad(make(seed)), parameters(seed))
+
+
+def test_without_machine_code(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fun = grad(make(3))
+    loaded = saved(path, fun, parameters(3))
+    monkeypatch.setitem(backends.chosen, "backend", "replay")
+    on_numpy = saved(path, fun, parameters(3))
+    assert on_numpy.program is not None
+    assert "kernel" not in on_numpy.program.source
+    assert_equal(loaded(parameters(3)), on_numpy(parameters(3)))
 
 
 def test_the_gradient_of_a_network(path: Path) -> None:
@@ -660,7 +675,7 @@ def test_damaged_bytes(seed: int, path: Path, parts: dict[str, bytes]) -> None:
     write(path, parts)
     data = bytearray(path.read_bytes())
     for _ in range(random.choice([1, 1, 2, 5])):
-        position = random.randrange(len(data))
+        position = random.randrange(len(data) or 1)
         how = random.choice(["flip", "flip", "delete", "insert", "truncate"])
         if how == "flip":
             data[position] ^= 1 << random.randrange(8)
@@ -669,17 +684,18 @@ def test_damaged_bytes(seed: int, path: Path, parts: dict[str, bytes]) -> None:
         elif how == "insert":
             data[position:position] = random.randbytes(random.randrange(1, 20))
         else:
-            data = data[: max(position, 1)]
+            data = data[: max(position, 100)]
     path.write_bytes(data)
     for found in attempt(path) or ():
         assert_equal(example(*ARGS), found)
 
 
 POOL = [
-    None, True, 0, -1, 1, 3, 2**31, 2**63, -(2**40), 0.5, -1e300, "", "*", "x", "float64[2]", "float64[2,2]", "int8[]",
+    None, True, 0, -1, 1, 3, 1000, 2**63, -(2**40), 0.5, -1e300, "", "*", "x", "float64[2]", "float64[2,2]", "int8[]",
     "complex64[0,3]", [], {}, [0], [1, 0], [[0, 1]], ["tuple", []], ["dict", ["*"], ["a"]], {"node": 0}, {"node": 5},
-    {"array": 0}, {"float": "nan"}, {"slice": [None, None, -1]}, {"slice": [0, 0, 0]}, {"index": "..."}, {"index": "array"},
-    {"dtype": "float32"}, {"scalar": ["float32", 0.5]}, {"complex": [0.0, 1.0]}, {"list": [1]}, {"record": ["Counts", [1]]},
+    {"array": 0}, {"float": "nan"}, {"slice": [None, None, -1]}, {"slice": [0, 0, 0]}, {"index": "..."},
+    {"index": "array"}, {"dtype": "float32"}, {"scalar": ["float32", 0.5]}, {"complex": [0.0, 1.0]}, {"list": [1]},
+    {"record": ["Counts", [1, 1, 2]]},
 ]  # fmt: skip
 """What parts of a description are replaced with."""
 
@@ -693,7 +709,7 @@ def places(x: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @given(seed=strategies.integers(0, 2**32))
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_changed_descriptions(seed: int, path: Path, parts: dict[str, bytes]) -> None:
     """With a new checksum they may be other functions, or are refused."""
     random = Random(seed)

@@ -139,6 +139,8 @@ class Signature:
 
     def returned(self, arrays: Sequence[Value]) -> Any:
         """The result, of the arrays in it."""
+        if self.result is tree.LEAF and not self.others:
+            return arrays[0]
         leaves = list(arrays)
         for i, leaf in self.others:
             leaves.insert(i, leaf)

@@ -44,7 +44,7 @@ from xformad.transformations.while_loops import WhileCounts
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RECORDS: Final[Records] = {"Counts": Counts, "WhileCounts": WhileCounts}
+RECORDS: Final[Records] = {"Counts": (Counts, 3), "WhileCounts": (WhileCounts, 2)}
 """What loops say of their operands."""
 
 NUMBERS: Final = (np.generic, float, int, complex)
@@ -80,8 +80,7 @@ class CompiledFunction(Generic[R]):
             GraphFileError: in the first call of a loaded function, if the file was inconsistent.
         """
         arrays = self.signature.arrays(self.__name__, args, kwargs)
-        traced = any(type(x) is Tracer for x in arrays)
-        found = jit_call.bind(*arrays, fun=self.compiled) if traced else self.run(arrays)
+        found = jit_call.bind(*arrays, fun=self.compiled) if Tracer in map(type, arrays) else self.run(arrays)
         return self.signature.returned(found)  # type: ignore[no-any-return]
 
     def run(self, arrays: Sequence[Value]) -> Sequence[Value]:
@@ -213,7 +212,7 @@ def load(path: str | PathLike[str]) -> CompiledFunction[Any]:
     """Read a compiled function that was saved with `CompiledFunction.save`.
 
     Nothing in the file is executed, and nothing in it is relied upon: a file that somebody else has written can at worst
-    compute something else than it is said to, or much. The Python function is not needed.
+    compute something else than it is said to, or for ever. The Python function is not needed.
 
     Args:
         path: the file.

@@ -53,8 +53,8 @@ class NotSavedError(Exception):
     """Files have no form for a value. The message says what it is."""
 
 
-Records: TypeAlias = dict[str, type[tuple[int, ...]]]
-"""Classes of tuples of whole numbers, by name."""
+Records: TypeAlias = dict[str, tuple[type[tuple[int, ...]], int]]
+"""Classes of tuples of whole numbers, by name, with their lengths."""
 
 
 class Encoder:
@@ -68,7 +68,7 @@ class Encoder:
     """
 
     def __init__(self, records: Records) -> None:
-        self.records = {kind: name for name, kind in records.items()}
+        self.records = {kind: name for name, (kind, _) in records.items()}
         self.arrays: list[np.ndarray[Any, Any]] = []
         self.numbers: dict[int, int] = {}
 
@@ -162,8 +162,8 @@ class Decoder:
             return self.arrays[below(inner, len(self.arrays))]
         if kind == "record":
             name, numbers = items(inner, 2)
-            record = self.records[one_of(name, self.records)]
-            return tuple.__new__(record, [below(each, LARGEST) for each in checked(numbers, list)])
+            record, length = self.records[one_of(name, self.records)]
+            return tuple.__new__(record, [below(each, LARGEST) for each in items(numbers, length)])
         raise GraphFileError(f"there is no value of kind {shortened(kind)}")
 
 
