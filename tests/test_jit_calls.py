@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import math
 import pickle
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 import xformad.numpy as xnp
 from xformad import ArgumentError, CompilationWarning, ManyPathsWarning, grad, jit, jvp, value_and_grad, vmap
+from xformad.compiler import backends
 from xformad.compiler.cache import Cache
 from xformad.transformations.compiled import MAX_KEYS, MAX_PATHS
 
@@ -209,6 +212,27 @@ def test_methods() -> None:
 
 def scaled(x: Any) -> Any:
     return 2.0 * x
+
+
+def test_an_error_of_the_back_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(graph: Any) -> Any:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr(importlib.import_module(f"{backends.NATIVE}.engine"), "Kernel", broken)
+    fast = jit(lambda x: np.sum(np.sin(x) ** 2))
+    x = np.array([0.5, 1.0])
+    with pytest.warns(CompilationWarning) as found:
+        fast(x)
+    text = "jit could not compile <lambda>, and runs it on NumPy: RuntimeError: no such instruction"
+    assert str(found[0].message) == text
+    assert fast(2.0 * x) == np.sum(np.sin(2.0 * x) ** 2)
+
+
+def test_pictures_have_kernels_in_frames(tmp_path: Path) -> None:
+    jit(branching).draw(tmp_path / "graph.dot", np.array([2.0, 1.0]))
+    text = (tmp_path / "graph.dot").read_text()
+    assert text.count("subgraph") == 1
+    assert "inv" in text
 
 
 def test_pickle() -> None:

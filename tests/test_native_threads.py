@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import subprocess
 import sys
 import threading
@@ -124,7 +123,6 @@ def in_a_child(queue: Any, fast: Callable[[Any], Any], expected: Any) -> None:
     queue.put(bool(np.array_equal(fast(TABLE), expected) and np.array_equal(again(TABLE), expected)))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_process() -> None:
     fast = jit(softmax)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
 from types import MethodType
 from typing import Any, Final, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast, final
 
@@ -20,6 +21,7 @@ import numpy as np
 from xformad import tree
 from xformad.compiler import backends
 from xformad.compiler.cache import Cache
+from xformad.compiler.kernels import expanded
 from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
 from xformad.core.interpreter import stack
@@ -257,6 +259,15 @@ class Jitted(Generic[P, R]):
         """
         graph = self.path(args, kwargs).graph
         return flat_graph(graph.name, graph.inputs, graph.equations, graph.outputs[:-1])
+
+    def draw(self, path: str | PathLike[str], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Draw the graph of the path for these arguments into a file, with a frame around what is one kernel.
+
+        Args:
+            path: the file; what kind it is, its suffix says, as for `Graph.draw`.
+        """
+        graph, kernels = expanded(self.path(args, kwargs).program.graph)
+        graph.draw(path, kernels)
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """What happens in a call with these arguments: paths, guards, kernels, and what runs outside of them and why."""
