@@ -40,7 +40,7 @@ from xformad.core.graph import Graph
 from xformad.core.guards import GuardError
 from xformad.interpreters.evaluate import evaluate, evaluated
 from xformad.interpreters.recording import Recorder
-from xformad.transformations.recorded import graph_of
+from xformad.transformations.recorded import graph_of, joint, parted
 
 Pass = Callable[[Graph], Graph]
 
@@ -155,6 +155,13 @@ GRAPHS: list[tuple[str, Pass, Callable[..., Any], tuple[Any, ...], list[str]]] =
         lambda x: np.broadcast_to(np.broadcast_to(x, (1, 3, 4)), (2, 3, 4)),
         (ROW,),
         ["b = broadcast a  shape=(2, 3, 4)", "outputs b"],
+    ),
+    (
+        "a number broadcast and reshaped",
+        with_collapsed_views,
+        lambda x: np.reshape(np.broadcast_to(x, (2, 3)), (3, 2)),
+        (2.0,),
+        ["b = broadcast a  shape=(3, 2)", "outputs b"],
     ),
     (
         "an index of an index",
@@ -793,6 +800,31 @@ def test_the_table(case: Case) -> None:
 @pytest.mark.parametrize("seed", range(0, 100, 2))
 def test_a_generated_program(seed: int) -> None:
     assert_simplified(grad(make(seed)), (parameters(seed),), 1e-9)
+
+
+def test_what_costs_nothing_is_computed_again_on_the_way_back() -> None:
+    graph = joint(lambda x, w: (np.tanh(x) @ w,), (True, True), (X, X.T.copy())).graph
+    forward, backward, residuals = parted(graph, 2, 1)
+    assert len(residuals) == 2
+    assert equations(forward) == ["c = tanh a", "d = matmul c b", "outputs d, b, c"]  # not 1 - c c, and no transposes
+    assert equations(backward) == [
+        "d = transpose a  axes=(1, 0)",
+        "e = matmul c d",
+        "f = transpose b  axes=(1, 0)",
+        "g = matmul f c",
+        "h = multiply b b",
+        "i = subtract 1.0 h",
+        "j = multiply e i",
+        "outputs j, g",
+    ]
+
+
+def test_what_is_small_or_costs_more_is_kept() -> None:
+    graph = joint(lambda x: (np.sum(x[0] ** 2) * np.exp(x[1, 0]),), (True,), (X,)).graph
+    forward, _, residuals = parted(graph, 1, 1)
+    kept = [node.primitive.name for node in residuals if node.primitive is not None]
+    assert kept == ["exp", "sum", "add"]
+    assert forward.inputs[0] not in residuals  # not all of it, for one row
 
 
 def test_simplified_graphs_have_the_same_derivatives() -> None:

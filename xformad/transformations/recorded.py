@@ -23,6 +23,7 @@ from xformad import tree
 from xformad.compiler.backends import program_of, replayed
 from xformad.compiler.loops import runner_of
 from xformad.compiler.passes import simplified, without_dead_code
+from xformad.compiler.passes.residuals import recomputed
 from xformad.compiler.primitives import is_own
 from xformad.compiler.replay import depends_on_numbers
 from xformad.core.graph import Graph, Node
@@ -293,18 +294,21 @@ class Parts(NamedTuple):
 
 
 def parted(whole: Graph, arguments: int, count: int) -> Parts:
-    """The way forward, which does not depend on cotangents, and the way back, of a graph of both."""
+    """The way forward, which does not depend on cotangents, and the way back, of a graph of both. What is computed from
+    the residuals at no cost is no residual.
+    """
     inputs, cotangents = whole.inputs[:arguments], whole.inputs[arguments:]
     late = set(cotangents)
     for node in whole.equations:
         if any(parent in late for parent in node.parents):
             late.add(node)
-    backward = [node for node in whole.equations if node in late]
+    again = recomputed(whole, late)
+    backward = [node for node in whole.equations if node in late or node in again]
     residuals: dict[Node, None] = {}
     for node in backward:
-        residuals.update(dict.fromkeys(parent for parent in node.parents if parent not in late))
+        residuals.update(dict.fromkeys(parent for parent in node.parents if parent not in late and parent not in again))
     outs, back = whole.outputs[:count], whole.outputs[count:]
-    residuals.update(dict.fromkeys(out for out in back if isinstance(out, Node) and out not in late))
+    residuals.update(dict.fromkeys(out for out in back if isinstance(out, Node) and out not in late | again))
     kept = tuple(residuals)
     early = tuple([node for node in whole.equations if node not in late])
     forth = without_dead_code(flat_graph(whole.name, inputs, early, (*outs, *kept)))

@@ -54,8 +54,12 @@ def of_reshape(node: Node) -> Value:
         return x
     if applies(x, reshape) and x.params.get("order", "C") == "C":
         return reshaped(node, operand(x, 0), node.shape)
-    if applies(x, broadcast) and size_of(shape_of(operand(x, 0))) == size_of(x.shape):
-        return reshaped(node, operand(x, 0), node.shape)
+    if applies(x, broadcast):
+        source = operand(x, 0)
+        if shape_of(source) == ():
+            return broadcasted(node, source, node.shape)
+        if size_of(shape_of(source)) == size_of(x.shape):
+            return reshaped(node, source, node.shape)
     return node
 
 
