@@ -19,7 +19,7 @@ from tests.operations.case import Case
 from tests.operations.test_table import each_case
 from xformad import grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, taylor, tree, vjp, vmap
 from xformad.compiler import backends
-from xformad.extend import primitive
+from xformad.extend import Primitive, primitive
 
 
 def pulled(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -263,6 +263,24 @@ def test_calls_leave_nothing() -> None:
         fast(x)
     gc.collect()
     assert len(gc.get_objects()) <= before + 20
+
+
+def test_arrays_of_other_classes_are_not_read_by_machine_code() -> None:
+    fast = jit(lambda x: np.exp(x) + 1.0)
+    for size in (3, 5):
+        x = np.ma.masked_array(np.ones(size), np.arange(size) == 1)
+        for _ in range(2):
+            found: Any = fast(x)
+            assert isinstance(found, np.ma.MaskedArray)
+            assert found.mask.tolist() == x.mask.tolist()
+    grad(lambda x: np.sum(fast(x)))(np.ones(3))
+    assert fast.cache_info().misses == 1
+
+
+def test_names_of_primitives_may_be_anything() -> None:
+    double = Primitive("twice, please", lambda x: 2.0 * x)
+    fast = jit(lambda x: double.bind(x) + 1.0)
+    assert fast(3.0) == fast(3.0) == 7.0
 
 
 def test_shapes_and_dtypes_that_depend_on_numbers() -> None:

@@ -198,6 +198,8 @@ class Writer:
         """The name of a function in the text."""
         found = self.functions.get(id(function))
         if found is None:
+            if not name.isidentifier():
+                name = "primitive"
             found = f"{name}_{len(self.functions)}" if name in self.namespace or clashes(name) else name
             self.functions[id(function)] = found
             self.namespace[found] = function

@@ -37,6 +37,8 @@ MAX_PATHS: Final = 16
 MAX_KEYS: Final = 64
 """How many combinations of shapes and dtypes are kept."""
 
+NUMBERS: Final = (np.number, np.bool_, float, int, complex)
+
 MAX_DERIVED: Final = 64
 """How many functions made by transformations are kept."""
 
@@ -57,6 +59,14 @@ def turn() -> Iterator[None]:
     finally:
         if taken:
             recording.release()
+
+
+def is_plain(x: Value) -> bool:
+    """Whether a compiled program can take a value: it is neither traced nor an array of another class, whose entries lie
+    elsewhere, or mean something else.
+    """
+    kind = type(x)
+    return kind is np.ndarray or kind is float or isinstance(x, NUMBERS)
 
 
 def key_of(values: Sequence[Value]) -> Key:
@@ -194,7 +204,7 @@ class Compiled:
 
     def __call__(self, *values: Value) -> tuple[Value, ...]:
         for x in values:
-            if type(x) is Tracer:
+            if not is_plain(x):
                 return self.fun(*values)
         key = key_of(values)
         ways = self.paths.get(key) or self.paths.add(key, Ways())
@@ -238,6 +248,8 @@ class Compiled:
 
     def path_for(self, values: Sequence[Value]) -> Path | None:
         """The path that these arguments take, recorded if it has not been; None if the function is run as it is."""
+        if not all(map(is_plain, values)):
+            return None
         key = key_of(values)
         for _ in range(2):
             ways = self.paths.get(key) or self.paths.add(key, Ways())

@@ -34,7 +34,7 @@ from xformad.transformations.calls import (
     pushed_forward,
     split_tangents,
 )
-from xformad.transformations.compiled import Compiled, Guarded, Ways, key_of, turn
+from xformad.transformations.compiled import Compiled, Guarded, Ways, is_plain, key_of, turn
 from xformad.transformations.recorded import joint, parted
 
 
@@ -132,7 +132,7 @@ def jit_value(*args: Value, fun: Compiled) -> tuple[Value, ...]:
 def jit_vjp(
     *args: Value, fun: Compiled, wanted: tuple[bool, ...]
 ) -> tuple[tuple[Value, ...], Callable[[Any], list[Value]]]:
-    found = None if any(type(x) is Tracer for x in args) else pair_for(fun, wanted, args)
+    found = pair_for(fun, wanted, args) if all(map(is_plain, args)) else None
     if found is None:  # traced by others, too, or run as it is: the way back runs forward again
         ans = tuple(jit_call.bind(*args, fun=fun))
         return ans, again(fun, wanted, args, ans)

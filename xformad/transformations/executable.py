@@ -35,7 +35,7 @@ from xformad.interpreters.evaluate import owned
 from xformad.interpreters.recording import Recorder
 from xformad.transformations.calls import name_of
 from xformad.transformations.closures import Closure
-from xformad.transformations.compiled import Compiled, described
+from xformad.transformations.compiled import Compiled, described, is_plain
 from xformad.transformations.compiled_rules import jit_call
 from xformad.transformations.loops import Counts
 from xformad.transformations.recorded import graph_of
@@ -46,8 +46,6 @@ R = TypeVar("R")
 
 RECORDS: Final[Records] = {"Counts": (Counts, 3), "WhileCounts": (WhileCounts, 2)}
 """What loops say of their operands."""
-
-NUMBERS: Final = (np.generic, float, int, complex)
 
 
 @final
@@ -188,7 +186,7 @@ def compiled_for(fun: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str,
             f"{name} cannot be compiled ahead of time for traced arguments, or with traced values that it closes over; do "
             "so outside of transformations, and call it inside of them"
         )
-    foreign = [x for x in leaves if is_dynamic(x) and type(x) is not np.ndarray and not isinstance(x, NUMBERS)]
+    foreign = [x for x in leaves if is_dynamic(x) and not is_plain(x)]
     if foreign:  # machine code reads arrays and numbers only
         raise UnsupportedError(
             f"{name} cannot be compiled ahead of time for a {type(foreign[0]).__name__}; pass a NumPy array"
