@@ -356,16 +356,11 @@ def backward_pass(seeds: list[tuple[Node, Value]], inputs: list[Node], *, masks:
                 if parent.parents:
                     heappush(heap, (-parent.number, parent))
     found = [cotangents.get(node) for node in inputs]
-    return [
-        g if g is None or (masks and type(g) is Masked) else settled(g, node)
-        for g, node in zip(found, inputs, strict=True)
-    ]
+    return [g if masks and type(g) is Masked else settled(g, node) for g, node in zip(found, inputs, strict=True)]
 
 
 def messages_of(node: Node, g: Value) -> Sequence[Value]:
-    """What a node sends to its parents, where its cotangent is not a plain array, its rule is a joint one, or somebody
-    watches.
-    """
+    """What a node sends to its parents, where its cotangent is no plain array, its rule a joint one, or somebody watches."""
     watch = node.plan.watch
     return sent_by(node, g) if watch is None else watch(node, g)
 
