@@ -145,7 +145,7 @@ class Ways(Generic[W]):
         self.known: tuple[W, ...] = ()
         self.plain = False
 
-    def add(self, way: W, name: str) -> bool:
+    def add(self, way: W) -> bool:
         """Add a path, unless it is there: machine code rounds differently from NumPy, and so a guard may fail on the way
         that it was recorded for. Returns whether it was added.
         """
@@ -243,7 +243,7 @@ class Compiled:
             return self.fun(*values)
         self.recordings += 1
         graph = graph_of(self.__name__, recorder, inputs, outs)
-        ways.add(Path(simplified(graph), Guarded(recorder)), self.__name__)
+        ways.add(Path(simplified(graph), Guarded(recorder)))
         return tuple([x.value if type(x) is Tracer and x.interpreter is recorder else x for x in outs])
 
     def path_for(self, values: Sequence[Value]) -> Path | None:

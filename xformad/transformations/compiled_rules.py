@@ -90,7 +90,7 @@ def pair_for(fun: Compiled, wanted: tuple[bool, ...], values: Sequence[Value]) -
                 fun.refused(ways, error)
                 return None
             fun.recordings += 1
-            if ways.add(pair, fun.__name__):
+            if ways.add(pair):
                 found = gone_forward([pair], values)
     return found
 

@@ -37,10 +37,10 @@ NAMES: Final = (
 TEXT: Final = """
 define internal void @chunks(ptr %pool, ptr %function, ptr %argument, i64 %count) {
 entry:
-  %next = getelementptr i8, ptr %pool, i64 {next}
+{fields}
   br label %take
 take:
-  %chunk = atomicrmw add ptr %next, i64 1 acq_rel
+  %chunk = atomicrmw add ptr %next.at, i64 1 acq_rel
   %more = icmp slt i64 %chunk, %count
   br i1 %more, label %work, label %end
 work:
@@ -52,44 +52,32 @@ end:
 
 define void @run(ptr %pool, ptr %function, ptr %argument, i64 %count) {
 entry:
-  %limitat = getelementptr i8, ptr %pool, i64 {limit}
-  %limit = load atomic i64, ptr %limitat acquire, align 8
+{fields}
+  %limit = load atomic i64, ptr %limit.at acquire, align 8
   %none = icmp eq i64 %limit, 0
   br i1 %none, label %alone, label %try
 try:
-  %busy = getelementptr i8, ptr %pool, i64 {busy}
-  %tried = cmpxchg ptr %busy, i64 0, i64 1 acquire monotonic
+  %tried = cmpxchg ptr %busy.at, i64 0, i64 1 acquire monotonic
   %mine = extractvalue { i64, i1 } %tried, 1
   br i1 %mine, label %publish, label %alone
 publish:
-  %mutex = getelementptr i8, ptr %pool, i64 {mutex}
-  %start = getelementptr i8, ptr %pool, i64 {start}
-  %done = getelementptr i8, ptr %pool, i64 {done}
-  %generation = getelementptr i8, ptr %pool, i64 {generation}
-  %open = getelementptr i8, ptr %pool, i64 {open}
-  %active = getelementptr i8, ptr %pool, i64 {active}
-  %joined = getelementptr i8, ptr %pool, i64 {joined}
-  %next = getelementptr i8, ptr %pool, i64 {next}
-  %job = getelementptr i8, ptr %pool, i64 {job}
-  %job1 = getelementptr i8, ptr %job, i64 8
-  %job2 = getelementptr i8, ptr %job, i64 16
-  call i32 {pthread_mutex_lock}(ptr %mutex)
-  store ptr %function, ptr %job
-  store ptr %argument, ptr %job1
-  store i64 %count, ptr %job2
-  store i64 0, ptr %joined
-  store atomic i64 0, ptr %next release, align 8
-  store i64 1, ptr %open
-  %before = load atomic i64, ptr %generation monotonic, align 8
+  call i32 {pthread_mutex_lock}(ptr %mutex.at)
+  store ptr %function, ptr %job.at
+  store ptr %argument, ptr %job.at1
+  store i64 %count, ptr %job.at2
+  store i64 0, ptr %joined.at
+  store atomic i64 0, ptr %next.at release, align 8
+  store i64 1, ptr %open.at
+  %before = load atomic i64, ptr %generation.at monotonic, align 8
   %after = add i64 %before, 1
-  store atomic i64 %after, ptr %generation release, align 8
-  call i32 {pthread_cond_broadcast}(ptr %start)
-  call i32 {pthread_mutex_unlock}(ptr %mutex)
+  store atomic i64 %after, ptr %generation.at release, align 8
+  call i32 {pthread_cond_broadcast}(ptr %start.at)
+  call i32 {pthread_mutex_unlock}(ptr %mutex.at)
   call void @chunks(ptr %pool, ptr %function, ptr %argument, i64 %count)
   br label %spin
 spin:
   %turn = phi i64 [0, %publish], [%following, %spinning]
-  %others = load atomic i64, ptr %active acquire, align 8
+  %others = load atomic i64, ptr %active.at acquire, align 8
   %finished = icmp eq i64 %others, 0
   br i1 %finished, label %close, label %spinning
 spinning:
@@ -97,19 +85,19 @@ spinning:
   %tired = icmp eq i64 %following, {spins}
   br i1 %tired, label %close, label %spin
 close:
-  call i32 {pthread_mutex_lock}(ptr %mutex)
-  store i64 0, ptr %open
+  call i32 {pthread_mutex_lock}(ptr %mutex.at)
+  store i64 0, ptr %open.at
   br label %check
 check:
-  %left = load atomic i64, ptr %active monotonic, align 8
+  %left = load atomic i64, ptr %active.at monotonic, align 8
   %empty = icmp eq i64 %left, 0
   br i1 %empty, label %leave, label %wait
 wait:
-  call i32 {pthread_cond_wait}(ptr %done, ptr %mutex)
+  call i32 {pthread_cond_wait}(ptr %done.at, ptr %mutex.at)
   br label %check
 leave:
-  call i32 {pthread_mutex_unlock}(ptr %mutex)
-  store atomic i64 0, ptr %busy release, align 8
+  call i32 {pthread_mutex_unlock}(ptr %mutex.at)
+  store atomic i64 0, ptr %busy.at release, align 8
   ret void
 alone:
   br label %each
@@ -127,24 +115,14 @@ end:
 
 define void @worker(ptr %pool) {
 entry:
-  %mutex = getelementptr i8, ptr %pool, i64 {mutex}
-  %start = getelementptr i8, ptr %pool, i64 {start}
-  %done = getelementptr i8, ptr %pool, i64 {done}
-  %generation = getelementptr i8, ptr %pool, i64 {generation}
-  %open = getelementptr i8, ptr %pool, i64 {open}
-  %active = getelementptr i8, ptr %pool, i64 {active}
-  %joined = getelementptr i8, ptr %pool, i64 {joined}
-  %limitat = getelementptr i8, ptr %pool, i64 {limit}
-  %job = getelementptr i8, ptr %pool, i64 {job}
-  %job1 = getelementptr i8, ptr %job, i64 8
-  %job2 = getelementptr i8, ptr %job, i64 16
+{fields}
   br label %ready
 ready:
   %seen = phi i64 [0, %entry], [%now, %late], [%now, %finished]
   br label %spin
 spin:
   %turn = phi i64 [0, %ready], [%following, %spinning]
-  %current = load atomic i64, ptr %generation acquire, align 8
+  %current = load atomic i64, ptr %generation.at acquire, align 8
   %new = icmp ne i64 %current, %seen
   br i1 %new, label %enter, label %spinning
 spinning:
@@ -152,44 +130,44 @@ spinning:
   %tired = icmp eq i64 %following, {spins}
   br i1 %tired, label %enter, label %spin
 enter:
-  call i32 {pthread_mutex_lock}(ptr %mutex)
+  call i32 {pthread_mutex_lock}(ptr %mutex.at)
   br label %check
 check:
-  %now = load atomic i64, ptr %generation monotonic, align 8
+  %now = load atomic i64, ptr %generation.at monotonic, align 8
   %same = icmp eq i64 %now, %seen
   br i1 %same, label %sleep, label %awake
 sleep:
-  call i32 {pthread_cond_wait}(ptr %start, ptr %mutex)
+  call i32 {pthread_cond_wait}(ptr %start.at, ptr %mutex.at)
   br label %check
 awake:
-  %isopen = load i64, ptr %open
-  %there = load i64, ptr %joined
-  %limit = load atomic i64, ptr %limitat monotonic, align 8
+  %isopen = load i64, ptr %open.at
+  %there = load i64, ptr %joined.at
+  %limit = load atomic i64, ptr %limit.at monotonic, align 8
   %room = icmp slt i64 %there, %limit
   %yes = icmp eq i64 %isopen, 1
   %in = and i1 %room, %yes
   br i1 %in, label %join, label %late
 late:
-  call i32 {pthread_mutex_unlock}(ptr %mutex)
+  call i32 {pthread_mutex_unlock}(ptr %mutex.at)
   br label %ready
 join:
   %more = add i64 %there, 1
-  store i64 %more, ptr %joined
-  atomicrmw add ptr %active, i64 1 acq_rel
-  %function = load ptr, ptr %job
-  %argument = load ptr, ptr %job1
-  %count = load i64, ptr %job2
-  call i32 {pthread_mutex_unlock}(ptr %mutex)
+  store i64 %more, ptr %joined.at
+  atomicrmw add ptr %active.at, i64 1 acq_rel
+  %function = load ptr, ptr %job.at
+  %argument = load ptr, ptr %job.at1
+  %count = load i64, ptr %job.at2
+  call i32 {pthread_mutex_unlock}(ptr %mutex.at)
   call void @chunks(ptr %pool, ptr %function, ptr %argument, i64 %count)
-  call i32 {pthread_mutex_lock}(ptr %mutex)
-  %were = atomicrmw sub ptr %active, i64 1 acq_rel
+  call i32 {pthread_mutex_lock}(ptr %mutex.at)
+  %were = atomicrmw sub ptr %active.at, i64 1 acq_rel
   %last = icmp eq i64 %were, 1
   br i1 %last, label %tell, label %finished
 tell:
-  call i32 {pthread_cond_signal}(ptr %done)
+  call i32 {pthread_cond_signal}(ptr %done.at)
   br label %finished
 finished:
-  call i32 {pthread_mutex_unlock}(ptr %mutex)
+  call i32 {pthread_mutex_unlock}(ptr %mutex.at)
   br label %ready
 }
 """
@@ -216,8 +194,10 @@ class Pool:
             name: f"inttoptr (i64 {ctypes.cast(function, ctypes.c_void_p).value} to ptr)"
             for name, function in self.functions.items()
         }
+        fields = [f"  %{name}.at = getelementptr i8, ptr %pool, i64 {offset}" for name, offset in FIELDS.items()]
+        fields += [f"  %job.at{i} = getelementptr i8, ptr %job.at, i64 {8 * i}" for i in (1, 2)]
         text = TEXT
-        for name, value in {**FIELDS, **addresses, "spins": SPINS}.items():
+        for name, value in {**addresses, "fields": "\n".join(fields), "spins": SPINS}.items():
             text = text.replace(f"{{{name}}}", str(value))
         self.code = engine.compile(text)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.code))  # threads are in it until the process ends
